@@ -1,0 +1,299 @@
+/*
+ * ivf.h - the inverted file: lists of RaBitQ codes around trained centroids.
+ *
+ * Index space.  Every metric is turned into squared L2 distance, so that one
+ * search serves all:
+ *   L2             |q - x|^2 as it is
+ *   cosine         q and x at unit length: |q - x|^2 = 2 (1 - cos)
+ *   inner product  x lifted by a coordinate sqrt(lift_sq - |x|^2), q by 0:
+ *                  |q|^2 + lift_sq - 2 <q, x>
+ * Vectors are rotated (rotation.h) and the rows' mean is subtracted from both
+ * sides; neither changes a distance.
+ *
+ * A search: rank the lists by the distance of their centroids (coded, then
+ * eight bits wide for the best), scan the sign codes of the nearest, read the
+ * four-bit codes of rows that may still belong to the best k, and return those
+ * rows with a distance estimate and its bound.  The caller fetches exact
+ * vectors in the order of their lower bounds and stops when the next cannot
+ * win any more.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OMEN_IVF_H
+#define OMEN_IVF_H
+
+#include "omen/kmeans.h"
+#include "omen/page.h"
+#include "omen/rotation.h"
+
+/* ---- calibration: how far to search for a recall ---- */
+
+#define OMEN_CALIBRATION_LEVELS 20
+#define OMEN_CALIBRATION_KS 3
+
+extern const float omen_calibration_levels[OMEN_CALIBRATION_LEVELS];
+extern const uint32_t omen_calibration_ks[OMEN_CALIBRATION_KS];
+
+/*
+ * For each k and each level the cheapest pair, of a stop threshold z and a
+ * number of nearest lists, within which that share of true neighbours was
+ * found when rows of the table itself were the queries.
+ */
+typedef struct OmenCalibration
+{
+	uint32_t	queries;		/* 0: never calibrated, search everything */
+	uint32_t	reserved;
+	float		stop_z[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
+	uint32_t	probes[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
+	/* With no stop threshold, which does not hold once the rows have grown denser. */
+	uint32_t	probes_alone[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
+} OmenCalibration;
+
+/* ---- the model ---- */
+
+/* Where a list's packed postings begin, and how many there are. */
+typedef struct OmenListStart
+{
+	OmenPackedPlace place;
+	uint32_t	count;
+	float		spread;			/* mean squared residual of its rows, in index space */
+} OmenListStart;
+
+/*
+ * A view of the model's bytes: all that a search needs besides list and row
+ * pages.  They are written to MODEL pages as they are, the page map behind
+ * them: the blocks of the packed run's pages, then the directory's.
+ */
+typedef struct OmenIvfModel
+{
+	uint8_t    *bytes;
+	size_t		byte_count;
+	uint32_t	dim;
+	uint32_t	dim_padded;
+	uint32_t	lists;
+	OmenMetric	metric;
+	float	   *lift_sq;		/* [1] inner product: the greatest |x|^2 when trained */
+	OmenCalibration *calibration;	/* [1] */
+	float	   *mean;			/* [dim_padded] rotated */
+	float	   *scale;			/* [lists] of the centroid's bytes */
+	float	   *extra_sq;		/* [lists] square of the centroid's lift */
+	float	   *norm_sq;		/* [lists] centroid's squared length without the lift */
+	OmenListStart *start;		/* [lists] */
+	float	   *code_add;		/* [lists up to 32s] factors of the centroids' sign codes */
+	float	   *code_scale;		/* [lists up to 32s] */
+	uint8_t    *codes;			/* [lists up to 32s / 32][dim_padded / 8][32] */
+	uint8_t    *values;			/* [lists][dim_padded] centroid bytes + 128 */
+	const uint32_t *packed_map; /* [packed_pages] blocks; NULL until opened or set */
+	const uint32_t *directory_map;	/* [omen_directory_pages(lists)] blocks */
+} OmenIvfModel;
+
+/* Bytes of a model without its page map. */
+size_t		omen_ivf_model_bytes(uint32_t dim, uint32_t lists);
+
+/* Lays a view over omen_ivf_model_bytes() bytes and writes the header: a new, empty model. */
+void		omen_ivf_model_create(OmenIvfModel *model, uint8_t *bytes, uint32_t dim, uint32_t lists,
+								  OmenMetric metric);
+
+/* Lays a view over bytes read from pages, page map included.  OMEN_CORRUPT, OMEN_UNSUPPORTED. */
+OmenStatus	omen_ivf_model_open(OmenIvfModel *model, uint8_t *bytes, size_t byte_count,
+								const OmenIvfMeta *meta, OmenError *err);
+
+/* Takes over trained centroids (relative to the mean) and codes them.  OMEN_NO_MEMORY. */
+OmenStatus	omen_ivf_model_set_centroids(OmenIvfModel *model, const OmenByteRows *centroids,
+										 OmenArena *scratch);
+
+/* out[dim_padded] = centroid `list`, as every residual is taken from it. */
+void		omen_ivf_centroid(const OmenIvfModel *model, uint32_t list, float *out);
+
+/* Lists that suit this many rows. */
+uint32_t	omen_ivf_lists_for(uint64_t rows);
+
+/* ---- a vector on its way into index space ---- */
+
+typedef struct OmenPoint
+{
+	float	   *vector;			/* [dim_padded] rotated, normalised for cosine, mean subtracted */
+	float		lift_sq;		/* inner product: model's lift_sq - |x|^2 (may be negative); else 0 */
+	float		lost;			/* length of what is known to be wrong with `vector`: 0 unless decoded */
+	int			last;			/* cosine of a zero vector, or overflow: no finite distance */
+} OmenPoint;
+
+/*
+ * point = vector[dim] in index space.  `mean` may be NULL (before there is
+ * one).  `scratch` as for omen_rotation_apply.
+ */
+void		omen_ivf_point(const OmenRotation *rotation, OmenMetric metric, const float *mean, float lift_sq,
+						   const float *vector, float *scratch, OmenPoint *point);
+
+/* ---- encoding ---- */
+
+/* Codes one row for list `list`: record (with tid, state, list) and posting (slot left OMEN_NO_SLOT). */
+void		omen_ivf_encode(const OmenIvfModel *model, const OmenPoint *point, uint32_t list, OmenTid tid,
+							float *scratch, OmenRowRecord *record, uint8_t *posting);
+
+/* Floats of scratch that omen_ivf_encode needs. */
+#define omen_ivf_encode_scratch(dim_padded) (2 * (size_t) (dim_padded))
+
+/*
+ * A row record's vector back in rotated space, the mean added again, as near
+ * as four bits tell.  Returns the length of what is wrong.
+ */
+float		omen_ivf_decode(const OmenIvfModel *model, const OmenRowRecord *record, float *out, float *scratch);
+
+/* ---- ranking lists ---- */
+
+typedef struct OmenListRank
+{
+	float		distance;		/* query to centroid, squared, in index space */
+	uint32_t	list;
+} OmenListRank;
+
+typedef struct OmenRanking
+{
+	OmenListRank *ranks;		/* [lists] nearest first up to `ready`, then only roughly */
+	uint32_t	ready;			/* how many are exact and in order */
+	int64_t		fine_sum;
+} OmenRanking;
+
+OmenStatus	omen_ranking_init(OmenRanking *ranking, OmenArena *arena, const OmenIvfModel *model);
+
+/* Starts over for a query whose tables are prepared. */
+void		omen_ranking_begin(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query);
+
+/* Makes at least `want` lists ready (or all there are). */
+void		omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query,
+								uint32_t want);
+
+/* A single list's exact distance. */
+float		omen_ranking_distance(const OmenRanking *ranking, const OmenIvfModel *model,
+								  const OmenCodeQuery *query, uint32_t list);
+
+/* ---- searching ---- */
+
+typedef struct OmenIvfEffort
+{
+	float		stop_z;			/* skip lists beyond this many spreads; INFINITY: none */
+	uint32_t	probes;			/* nearest lists to look at */
+} OmenIvfEffort;
+
+/*
+ * The effort that should reach `recall` (0 .. 1) for the best k, from the
+ * calibration; `grown` when there are many more rows than it saw.
+ */
+OmenIvfEffort omen_ivf_effort(const OmenIvfModel *model, uint32_t k, double recall, int grown);
+
+/* A row that may be among the best k. */
+typedef struct OmenHit
+{
+	float		estimate;		/* squared distance in index space */
+	float		bound;			/* the true one is within estimate +- bound, very probably */
+	uint32_t	slot;
+	OmenTid		tid;
+} OmenHit;
+
+typedef struct OmenSearchStats
+{
+	uint32_t	lists_probed;
+	uint32_t	lists_skipped;	/* by the stop rule */
+	uint64_t	codes_scanned;
+	uint64_t	records_read;
+} OmenSearchStats;
+
+/* One query at work.  Reusable: begin() again for the next query. */
+typedef struct OmenIvfSearch
+{
+	const OmenIvfModel *model;
+	OmenIvfMeta meta;
+	OmenPageStore store;
+	OmenArena  *arena;
+	OmenCodeQuery query;
+	OmenRanking ranking;
+	float		epsilon;		/* multiple of the codes' error bounds */
+	OmenHit    *hits;			/* result: hit_count rows, lower bounds ascending */
+	uint32_t	hit_count;
+	uint32_t	hit_room;
+	float	   *nearest;		/* max-heap of the k best estimates */
+	uint32_t	nearest_count;
+	uint32_t	nearest_room;
+	struct OmenScanned *scanned;	/* codes of the list at hand that passed */
+	uint32_t	scanned_count;
+	uint32_t	scanned_room;
+	uint8_t    *block;			/* [dim_padded] one block's codes, widened or packed */
+	OmenSearchStats stats;
+	OmenError	error;
+} OmenIvfSearch;
+
+#define OMEN_EPSILON_DEFAULT 2.4f
+
+OmenStatus	omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel *model,
+								 const OmenIvfMeta *meta, OmenPageStore store);
+
+/* The query, in index space (search->query.vector is filled by omen_ivf_point). */
+void		omen_ivf_search_begin(OmenIvfSearch *search);
+
+/* A k that no row is too far for. */
+#define OMEN_K_ALL UINT32_MAX
+
+/*
+ * Finds the best k (k >= 1) within the effort; may be called again with a
+ * larger k or effort, which starts from scratch.  OMEN_STALE when pages have
+ * been rewritten since the model was read; search->error tells of failures.
+ */
+OmenStatus	omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort);
+
+/* ---- building: packing a list's postings into pages ---- */
+
+typedef struct OmenPacker
+{
+	/* Called with each finished page body (and the bytes used), in order; returns OMEN_OK to go on. */
+	OmenStatus	(*emit) (void *context, const uint8_t *body, uint32_t used);
+	void	   *context;
+	uint32_t	code_bytes;
+	OmenPackedPlace place;
+	uint32_t	used;			/* of the page at hand */
+	uint8_t    *body;			/* [OMEN_BODY_BYTES] the page at hand */
+	uint8_t    *block;			/* [32 x code_bytes] */
+	uint8_t    *waiting;		/* [32 x posting bytes] postings not yet a block */
+	uint32_t	waiting_count;
+} OmenPacker;
+
+OmenStatus	omen_packer_init(OmenPacker *packer, OmenArena *arena, uint32_t dim_padded,
+							 OmenStatus (*emit) (void *context, const uint8_t *body, uint32_t used),
+							 void *context);
+
+/* A new list begins: where. */
+OmenStatus	omen_packer_list(OmenPacker *packer, OmenPackedPlace *place);
+OmenStatus	omen_packer_add(OmenPacker *packer, const uint8_t *posting);
+
+/* The last page. */
+OmenStatus	omen_packer_finish(OmenPacker *packer);
+
+/*
+ * The other way: each posting of a list's packed part that has a slot, as it
+ * was added.  OMEN_CORRUPT, OMEN_STALE, or what `take` returned.
+ */
+OmenStatus	omen_ivf_unpack(const OmenIvfModel *model, const OmenIvfMeta *meta, OmenPageStore store,
+							OmenArena *scratch, uint32_t list,
+							OmenStatus (*take) (void *context, uint32_t list, const uint8_t *posting),
+							void *context, OmenError *err);
+
+/* ---- building: calibration ---- */
+
+typedef struct OmenCalibrator OmenCalibrator;
+
+/*
+ * Collects the nearest neighbours of some rows among all rows, while those go
+ * by.  `queries` are byte rows (relative to the mean) that are copied;
+ * NULL in *calibrator and OMEN_OK when there are too few to tell anything.
+ */
+OmenStatus	omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena,
+								   const OmenIvfModel *model, const OmenByteRows *queries);
+
+/* Rows, with the lists they went to; norm_sq of each without the lift, and the lift's square. */
+void		omen_calibrator_add(OmenCalibrator *calibrator, const OmenByteRows *rows,
+								const uint32_t *list, const float *norm_sq, const float *lift_sq);
+
+/* Fills in model->calibration; model->start[].spread must be there. */
+OmenStatus	omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenArena *scratch);
+
+#endif							/* OMEN_IVF_H */

@@ -1,0 +1,78 @@
+/*
+ * ivf_encode.c - a point and a list in, a row record and a posting out; and back.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <string.h>
+
+#include "omen/ivf.h"
+
+/*
+ * A point with an error of this length looks that much too far away from
+ * everything, near neighbours above all; and it is blurred like by the code's
+ * own error.
+ */
+static void
+add_lost(OmenCodeFactors *factors, float lost, uint32_t dim)
+{
+	float		error = 2.0f * lost / sqrtf((float) (dim - 1));
+
+	factors->add -= lost * lost;
+	factors->error = sqrtf(factors->error * factors->error + error * error);
+}
+
+void
+omen_ivf_encode(const OmenIvfModel *model, const OmenPoint *point, uint32_t list, OmenTid tid,
+				float *scratch, OmenRowRecord *record, uint8_t *posting)
+{
+	uint32_t	dim = model->dim_padded;
+	float	   *center = scratch;
+	float	   *residual = scratch + dim;
+	OmenCodeFactors factors;
+	OmenPostingFactors stored;
+
+	omen_ivf_centroid(model, list, center);
+	for (uint32_t d = 0; d < dim; d++)
+		residual[d] = point->last ? 0.0f : point->vector[d] - center[d];
+
+	omen_u4_encode(residual, center, dim, (uint8_t *) (record + 1), &record->factors);
+	record->tid = tid;
+	record->state = OMEN_ROW_LIVE;
+	record->list = list;
+
+	omen_sign_encode(residual, center, dim, posting, &factors);
+	if (point->last)
+	{
+		factors = (OmenCodeFactors) {OMEN_ADD_LAST, 0.0f, 0.0f};
+		record->factors = factors;
+	}
+	else
+	{
+		/* The lift is the same constant for both codes, and no part of what they code. */
+		factors.add += point->lift_sq;
+		record->factors.add += point->lift_sq;
+		add_lost(&factors, point->lost, dim);
+		add_lost(&record->factors, point->lost, dim);
+	}
+	stored = (OmenPostingFactors) {
+		factors.add,
+		omen_bf16_from_float(factors.scale, 0),
+		omen_bf16_from_float(factors.error, 1),
+		OMEN_NO_SLOT
+	};
+	memcpy(posting + omen_sign_code_bytes(dim), &stored, sizeof(stored));
+}
+
+float
+omen_ivf_decode(const OmenIvfModel *model, const OmenRowRecord *record, float *out, float *scratch)
+{
+	uint32_t	dim = model->dim_padded;
+	float		lost;
+
+	omen_u4_decode((const uint8_t *) (record + 1), &record->factors, dim, out, &lost);
+	omen_ivf_centroid(model, record->list, scratch);
+	for (uint32_t d = 0; d < dim; d++)
+		out[d] += scratch[d] + model->mean[d];
+	return lost;
+}

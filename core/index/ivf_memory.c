@@ -1,0 +1,340 @@
+/*
+ * ivf_memory.c - see ivf_memory.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ivf_memory.h"
+#include "omen/select.h"
+
+static uint8_t *
+new_page(MemoryIndex *index, OmenPageKind kind, uint32_t generation, uint32_t list)
+{
+	uint8_t    *page;
+
+	if (index->page_count == index->page_room)
+	{
+		index->page_room = index->page_room ? index->page_room * 2 : 64;
+		index->pages = realloc(index->pages, (size_t) index->page_room * OMEN_PAGE_BYTES);
+	}
+	page = index->pages + (size_t) index->page_count++ * OMEN_PAGE_BYTES;
+	memset(page, 0, OMEN_PAGE_BYTES);
+	omen_page_init(page, kind, generation, list);
+	return page;
+}
+
+static uint8_t *
+page_at(MemoryIndex *index, uint32_t block)
+{
+	return index->pages + (size_t) block * OMEN_PAGE_BYTES;
+}
+
+static const void *
+store_read(void *context, uint32_t block, uintptr_t *handle)
+{
+	MemoryIndex *index = context;
+
+	if (block >= index->page_count)
+		return NULL;
+	index->reads++;
+	index->held++;
+	*handle = block;
+	return page_at(index, block);
+}
+
+static void
+store_release(void *context, uintptr_t handle)
+{
+	((MemoryIndex *) context)->held--;
+}
+
+OmenPageStore
+memory_index_store(MemoryIndex *index)
+{
+	return (OmenPageStore) {store_read, store_release, index};
+}
+
+static uint32_t
+store_record(MemoryIndex *index, const OmenRowRecord *record)
+{
+	uint32_t	dim = index->model.dim_padded;
+	uint32_t	per_page = omen_rows_per_page(dim);
+	uint32_t	block = index->page_count - 1;
+	uint8_t    *page = page_at(index, block);
+	OmenPageTrailer *trailer = omen_page_trailer(page);
+
+	if (trailer->kind != OMEN_PAGE_ROW || trailer->count == per_page)
+	{
+		block = index->page_count;
+		page = new_page(index, OMEN_PAGE_ROW, index->meta.row_generation, 0);
+		trailer = omen_page_trailer(page);
+	}
+	memcpy(omen_page_body(page) + trailer->count * omen_row_bytes(dim), record, omen_row_bytes(dim));
+	return block * per_page + trailer->count++;
+}
+
+static OmenStatus
+emit_packed(void *context, const uint8_t *body, uint32_t used)
+{
+	MemoryIndex *index = context;
+	uint8_t    *page = new_page(index, OMEN_PAGE_PACKED, index->meta.generation, index->meta.packed_pages);
+
+	index->packed_map[index->meta.packed_pages++] = index->page_count - 1;
+	memcpy(omen_page_body(page), body, OMEN_BODY_BYTES);
+	omen_page_trailer(page)->count = used;
+	return OMEN_OK;
+}
+
+OmenStatus
+memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim,
+				   OmenMetric metric, uint32_t lists, uint64_t seed)
+{
+	uint32_t	padded = omen_dim_padded(dim);
+	OmenArena  *arena = &index->arena;
+	OmenByteRows bytes;
+	OmenByteRows centroids;
+	OmenPoint	point;
+	OmenPacker	packer;
+	OmenCalibrator *calibrator;
+	float	   *vectors;
+	float	   *norm_sq;
+	float	   *lift_sq;
+	float	   *scratch;
+	uint32_t   *list;
+	OmenKeyed  *order;
+	uint8_t    *postings;
+	OmenRowRecord *record;
+	double	   *spread;
+	uint32_t   *list_count;
+	uint32_t	posting_bytes = omen_posting_bytes(padded);
+	OmenStatus	status;
+
+	memset(index, 0, sizeof(*index));
+	omen_arena_init(arena);
+	lists = lists ? lists : omen_ivf_lists_for(count);
+	status = omen_rotation_init(&index->rotation, arena, dim, seed);
+	if (status != OMEN_OK)
+		return status;
+	omen_ivf_model_create(&index->model, omen_arena_alloc(arena, omen_ivf_model_bytes(dim, lists), 1),
+						  dim, lists, metric);
+	vectors = omen_arena_alloc(arena, (size_t) count * padded, sizeof(float));
+	norm_sq = omen_arena_alloc(arena, count, sizeof(float));
+	lift_sq = omen_arena_zero(arena, count, sizeof(float));
+	scratch = omen_arena_alloc(arena, omen_ivf_encode_scratch(padded), sizeof(float));
+	list = omen_arena_zero(arena, count, sizeof(uint32_t));
+	order = omen_arena_alloc(arena, count, sizeof(OmenKeyed));
+	postings = omen_arena_alloc(arena, count, posting_bytes);
+	record = omen_arena_alloc(arena, 1, omen_row_bytes(padded));
+	spread = omen_arena_zero(arena, lists, sizeof(double));
+	list_count = omen_arena_zero(arena, lists, sizeof(uint32_t));
+
+	/* Into index space: mean and lift first. */
+	if (metric == OMEN_INNER_PRODUCT)
+		for (uint32_t r = 0; r < count; r++)
+		{
+			float		sq = (float) omen_simd->norm_sq_f32(rows + (size_t) r * dim, dim);
+
+			*index->model.lift_sq = sq > *index->model.lift_sq ? sq : *index->model.lift_sq;
+		}
+	for (uint32_t r = 0; r < count; r++)
+	{
+		point.vector = vectors + (size_t) r * padded;
+		omen_ivf_point(&index->rotation, metric, NULL, *index->model.lift_sq, rows + (size_t) r * dim,
+					   scratch, &point);
+		lift_sq[r] = point.lift_sq;
+		for (uint32_t d = 0; d < padded; d++)
+			index->model.mean[d] += point.vector[d] / (float) count;
+	}
+	omen_byte_rows_init(&bytes, arena, padded, count, metric == OMEN_INNER_PRODUCT);
+	omen_byte_rows_init(&centroids, arena, padded, lists, metric == OMEN_INNER_PRODUCT);
+	for (uint32_t r = 0; r < count; r++)
+	{
+		float	   *vector = vectors + (size_t) r * padded;
+
+		for (uint32_t d = 0; d < padded; d++)
+			vector[d] -= index->model.mean[d];
+		norm_sq[r] = omen_simd->dot_f32(vector, vector, padded);
+		bytes.scale[r] = omen_bytes_from_floats(vector, padded, bytes.values + (size_t) r * padded);
+		if (bytes.extra)
+			bytes.extra[r] = __builtin_sqrtf(lift_sq[r] > 0 ? lift_sq[r] : 0.0f);
+	}
+	if (lists > 1)
+	{
+		float	   *centroid_norm = omen_arena_alloc(arena, lists, sizeof(float));
+
+		status = omen_kmeans_train(&bytes, &centroids, 6, seed, arena, NULL);
+		for (uint32_t l = 0; l < lists; l++)
+			centroid_norm[l] = omen_byte_row_norm_sq(&centroids, l);
+		if (status == OMEN_OK)
+			status = omen_assign(&bytes, &centroids, centroid_norm, list, NULL);
+		if (status != OMEN_OK)
+			return status;
+	}
+	status = omen_ivf_model_set_centroids(&index->model, &centroids, arena);
+	if (status != OMEN_OK)
+		return status;
+
+	index->meta = (OmenIvfMeta) {
+		.magic = OMEN_META_MAGIC, .version = OMEN_META_VERSION, .dim = dim, .metric = metric, .seed = seed,
+		.generation = 1, .row_generation = 1, .lists = lists,
+		.packed_rows = count, .trained_rows = count
+	};
+	new_page(index, OMEN_PAGE_META, 0, 0);
+	index->packed_map = omen_arena_alloc(arena, (size_t) count + lists + 10, sizeof(uint32_t));
+	index->directory_map = omen_arena_alloc(arena, omen_directory_pages(lists), sizeof(uint32_t));
+	index->model.packed_map = index->packed_map;
+	index->model.directory_map = index->directory_map;
+	for (uint32_t l = 0; l < lists; l++)
+	{
+		OmenDirectoryEntry entry = {OMEN_NO_BLOCK, OMEN_NO_BLOCK, 0, 0};
+
+		if (l % OMEN_DIRECTORY_PER_PAGE == 0)
+		{
+			index->directory_map[l / OMEN_DIRECTORY_PER_PAGE] = index->page_count;
+			new_page(index, OMEN_PAGE_DIRECTORY, 1, l / OMEN_DIRECTORY_PER_PAGE);
+		}
+		memcpy(omen_page_body(page_at(index, index->page_count - 1)) +
+			   (l % OMEN_DIRECTORY_PER_PAGE) * sizeof(entry), &entry, sizeof(entry));
+	}
+	for (uint32_t r = 0; r < count; r++)
+	{
+		OmenTid		tid = {(uint16_t) (r >> 16), (uint16_t) r, 1};
+		OmenPostingFactors stored;
+
+		point = (OmenPoint) {vectors + (size_t) r * padded, lift_sq[r], 0, 0};
+		if (metric == OMEN_COSINE)
+			point.last = omen_simd->norm_sq_f32(rows + (size_t) r * dim, dim) <= 0;
+		omen_ivf_encode(&index->model, &point, list[r], tid, scratch, record, postings + (size_t) r * posting_bytes);
+		memcpy(&stored, postings + (size_t) r * posting_bytes + omen_sign_code_bytes(padded), sizeof(stored));
+		stored.slot = store_record(index, record);
+		memcpy(postings + (size_t) r * posting_bytes + omen_sign_code_bytes(padded), &stored, sizeof(stored));
+		omen_ivf_centroid(&index->model, list[r], scratch);
+		spread[list[r]] += omen_simd->l2sq_f32(point.vector, scratch, padded);
+		if (metric == OMEN_INNER_PRODUCT)
+		{
+			float		gap = bytes.extra[r] - __builtin_sqrtf(index->model.extra_sq[list[r]]);
+
+			spread[list[r]] += gap * gap;
+		}
+		list_count[list[r]]++;
+		order[r] = (OmenKeyed) {(float) list[r], r};
+	}
+	for (uint32_t l = 0; l < lists; l++)
+		index->model.start[l].spread = list_count[l] ? (float) (spread[l] / list_count[l]) : 0.0f;
+
+	/* Lists into packed pages. */
+	omen_sort_keyed(order, count);
+	status = omen_packer_init(&packer, arena, padded, emit_packed, index);
+	for (uint32_t l = 0, r = 0; l < lists && status == OMEN_OK; l++)
+	{
+		status = omen_packer_list(&packer, &index->model.start[l].place);
+		index->model.start[l].count = list_count[l];
+		for (; r < count && list[order[r].value] == l && status == OMEN_OK; r++)
+			status = omen_packer_add(&packer, postings + (size_t) order[r].value * posting_bytes);
+	}
+	if (status == OMEN_OK)
+		status = omen_packer_finish(&packer);
+	if (status != OMEN_OK)
+		return status;
+
+	{
+		OmenByteRows queries = bytes;
+		uint32_t	step = count / 200 ? count / 200 : 1;
+
+		queries.count = count < 200 ? count : 200;
+		omen_byte_rows_init(&queries, arena, padded, queries.count, 0);
+		for (uint32_t q = 0; q < queries.count; q++)
+		{
+			memcpy(queries.values + (size_t) q * padded, bytes.values + (size_t) q * step * padded, padded);
+			queries.scale[q] = bytes.scale[q * step];
+		}
+		status = omen_calibrator_create(&calibrator, arena, &index->model, &queries);
+		if (status == OMEN_OK && calibrator)
+		{
+			omen_calibrator_add(calibrator, &bytes, list, norm_sq, lift_sq);
+			status = omen_calibrator_finish(calibrator, &index->model, arena);
+		}
+	}
+	return status;
+}
+
+static OmenDirectoryEntry *
+directory_entry(MemoryIndex *index, uint32_t list)
+{
+	uint8_t    *page = page_at(index, index->directory_map[list / OMEN_DIRECTORY_PER_PAGE]);
+
+	return (OmenDirectoryEntry *) omen_page_body(page) + list % OMEN_DIRECTORY_PER_PAGE;
+}
+
+OmenStatus
+memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
+{
+	uint32_t	padded = index->model.dim_padded;
+	uint32_t	posting_bytes = omen_posting_bytes(padded);
+	OmenArena	arena;
+	OmenPoint	point;
+	OmenCodeQuery query;
+	OmenRanking ranking;
+	OmenRowRecord *record;
+	uint8_t    *posting;
+	float	   *scratch;
+	uint32_t	list;
+	OmenDirectoryEntry *entry;
+	OmenPostingFactors stored;
+	uint32_t	slot;
+
+	omen_arena_init(&arena);
+	omen_code_query_init(&query, &arena, padded);
+	omen_ranking_init(&ranking, &arena, &index->model);
+	scratch = omen_arena_alloc(&arena, omen_ivf_encode_scratch(padded), sizeof(float));
+	record = omen_arena_alloc(&arena, 1, omen_row_bytes(padded));
+	posting = omen_arena_alloc(&arena, 1, posting_bytes);
+	point.vector = query.vector;
+	omen_ivf_point(&index->rotation, index->model.metric, index->model.mean, *index->model.lift_sq,
+				   row, scratch, &point);
+	omen_code_query_prepare(&query);
+	omen_ranking_begin(&ranking, &index->model, &query);
+	omen_ranking_extend(&ranking, &index->model, &query, 8);
+	list = ranking.ranks[0].list;
+	omen_ivf_encode(&index->model, &point, list,
+					(OmenTid) {(uint16_t) (number >> 16), (uint16_t) number, 1}, scratch, record, posting);
+	slot = store_record(index, record);
+	memcpy(&stored, posting + omen_sign_code_bytes(padded), sizeof(stored));
+	stored.slot = slot;
+	memcpy(posting + omen_sign_code_bytes(padded), &stored, sizeof(stored));
+
+	entry = directory_entry(index, list);
+	if (entry->tail_last == OMEN_NO_BLOCK ||
+		omen_page_trailer(page_at(index, entry->tail_last))->count == omen_postings_per_tail(padded))
+	{
+		uint32_t	block = index->page_count;
+
+		new_page(index, OMEN_PAGE_TAIL, index->meta.generation, list);
+		/* The pages may have moved. */
+		entry = directory_entry(index, list);
+		if (entry->tail_last != OMEN_NO_BLOCK)
+			omen_page_trailer(page_at(index, entry->tail_last))->next = block;
+		else
+			entry->tail_first = block;
+		entry->tail_last = block;
+		entry->tail_pages++;
+		index->meta.has_tails = 1;
+	}
+	{
+		uint8_t    *page = page_at(index, entry->tail_last);
+		OmenPageTrailer *trailer = omen_page_trailer(page);
+
+		memcpy(omen_page_body(page) + (size_t) trailer->count++ * posting_bytes, posting, posting_bytes);
+	}
+	omen_arena_reset(&arena);
+	return OMEN_OK;
+}
+
+void
+memory_index_free(MemoryIndex *index)
+{
+	free(index->pages);
+	omen_arena_reset(&index->arena);
+}

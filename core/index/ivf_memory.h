@@ -1,0 +1,42 @@
+/*
+ * ivf_memory.h - a whole inverted file in memory, for tests: rows in, pages
+ * out, the same steps as pg/am/ivf takes over a table.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef IVF_MEMORY_H
+#define IVF_MEMORY_H
+
+#include "omen/ivf.h"
+
+typedef struct MemoryIndex
+{
+	OmenArena	arena;
+	OmenRotation rotation;
+	OmenIvfModel model;
+	OmenIvfMeta meta;
+	uint8_t    *pages;			/* [page_count][OMEN_PAGE_BYTES] */
+	uint32_t	page_count;
+	uint32_t	page_room;
+	uint32_t   *packed_map;
+	uint32_t   *directory_map;
+	uint64_t	reads;			/* pages read and not yet released must come out even */
+	int64_t		held;
+} MemoryIndex;
+
+/* Indexes rows[count][dim]; tid.offset and block hold the row number. lists 0: automatic. */
+OmenStatus	memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim,
+							   OmenMetric metric, uint32_t lists, uint64_t seed);
+OmenPageStore memory_index_store(MemoryIndex *index);
+void		memory_index_free(MemoryIndex *index);
+
+/* Appends one row to its list's tail. */
+OmenStatus	memory_index_insert(MemoryIndex *index, const float *row, uint32_t number);
+
+static inline uint32_t
+row_of_tid(OmenTid tid)
+{
+	return (uint32_t) tid.block_hi << 16 | tid.block_lo;
+}
+
+#endif							/* IVF_MEMORY_H */

@@ -1,0 +1,252 @@
+/*
+ * ivf_model.c - the model's bytes, and how vectors enter index space.
+ *
+ * The model is one run of bytes with its sections in a fixed order, each
+ * beginning at a multiple of 64.  It is built in place, written to pages and
+ * read back as it is; a reader checks the header against the meta page and
+ * every list's place against the packed run, for it comes from disk.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <string.h>
+
+#include "omen/ivf.h"
+
+#define MODEL_MAGIC 0x4C444D6Fu
+#define MODEL_VERSION 1
+
+typedef struct ModelHeader
+{
+	uint32_t	magic;
+	uint32_t	version;
+	uint32_t	dim;
+	uint32_t	lists;
+	uint32_t	metric;
+	float		lift_sq;
+	OmenCalibration calibration;
+} ModelHeader;
+
+static uint32_t
+lists_padded(uint32_t lists)
+{
+	return (lists + OMEN_BLOCK_CODES - 1) / OMEN_BLOCK_CODES * OMEN_BLOCK_CODES;
+}
+
+/* The next section: its start, with *end moved past it. */
+static size_t
+section(size_t *end, size_t count, size_t item_bytes)
+{
+	size_t		start = *end;
+
+	*end = (start + count * item_bytes + 63) & ~(size_t) 63;
+	return start;
+}
+
+enum
+{
+	SECTION_HEADER, SECTION_MEAN, SECTION_SCALE, SECTION_EXTRA, SECTION_NORM, SECTION_START,
+	SECTION_CODE_ADD, SECTION_CODE_SCALE, SECTION_CODES, SECTION_VALUES, SECTION_COUNT
+};
+
+/* Where each section begins; returns the length of the whole. */
+static size_t
+find_sections(uint32_t dim_padded, uint32_t list_count, size_t *at)
+{
+	size_t		end = 0;
+	size_t		lists = list_count;
+	size_t		padded = lists_padded(list_count);
+
+	at[SECTION_HEADER] = section(&end, 1, sizeof(ModelHeader));
+	at[SECTION_MEAN] = section(&end, dim_padded, sizeof(float));
+	at[SECTION_SCALE] = section(&end, lists, sizeof(float));
+	at[SECTION_EXTRA] = section(&end, lists, sizeof(float));
+	at[SECTION_NORM] = section(&end, lists, sizeof(float));
+	at[SECTION_START] = section(&end, lists, sizeof(OmenListStart));
+	at[SECTION_CODE_ADD] = section(&end, padded, sizeof(float));
+	at[SECTION_CODE_SCALE] = section(&end, padded, sizeof(float));
+	at[SECTION_CODES] = section(&end, padded, omen_sign_code_bytes(dim_padded));
+	at[SECTION_VALUES] = section(&end, lists, dim_padded);
+	return end;
+}
+
+/* Points the view's members into its bytes. */
+static void
+lay_out(OmenIvfModel *model, uint8_t *bytes)
+{
+	size_t		at[SECTION_COUNT];
+	ModelHeader *header = (ModelHeader *) bytes;
+
+	model->byte_count = find_sections(model->dim_padded, model->lists, at);
+	model->bytes = bytes;
+	model->lift_sq = &header->lift_sq;
+	model->calibration = &header->calibration;
+	model->mean = (float *) (bytes + at[SECTION_MEAN]);
+	model->scale = (float *) (bytes + at[SECTION_SCALE]);
+	model->extra_sq = (float *) (bytes + at[SECTION_EXTRA]);
+	model->norm_sq = (float *) (bytes + at[SECTION_NORM]);
+	model->start = (OmenListStart *) (bytes + at[SECTION_START]);
+	model->code_add = (float *) (bytes + at[SECTION_CODE_ADD]);
+	model->code_scale = (float *) (bytes + at[SECTION_CODE_SCALE]);
+	model->codes = bytes + at[SECTION_CODES];
+	model->values = bytes + at[SECTION_VALUES];
+}
+
+size_t
+omen_ivf_model_bytes(uint32_t dim, uint32_t lists)
+{
+	size_t		at[SECTION_COUNT];
+
+	return find_sections(omen_dim_padded(dim), lists, at);
+}
+
+void
+omen_ivf_model_create(OmenIvfModel *model, uint8_t *bytes, uint32_t dim, uint32_t lists, OmenMetric metric)
+{
+	ModelHeader *header = (ModelHeader *) bytes;
+
+	memset(model, 0, sizeof(*model));
+	model->dim = dim;
+	model->dim_padded = omen_dim_padded(dim);
+	model->lists = lists;
+	model->metric = metric;
+	lay_out(model, bytes);
+	memset(bytes, 0, model->byte_count);
+	header->magic = MODEL_MAGIC;
+	header->version = MODEL_VERSION;
+	header->dim = dim;
+	header->lists = lists;
+	header->metric = metric;
+}
+
+OmenStatus
+omen_ivf_model_open(OmenIvfModel *model, uint8_t *bytes, size_t byte_count, const OmenIvfMeta *meta,
+					OmenError *err)
+{
+	const ModelHeader *header = (const ModelHeader *) bytes;
+	size_t		expected = omen_ivf_model_bytes(meta->dim, meta->lists) +
+		((size_t) meta->packed_pages + omen_directory_pages(meta->lists)) * sizeof(uint32_t);
+
+	memset(model, 0, sizeof(*model));
+	if (byte_count != expected)
+		return omen_fail(err, OMEN_CORRUPT, "its model has %zu bytes where %zu were expected",
+						 byte_count, expected);
+	if (header->magic != MODEL_MAGIC || header->dim != meta->dim || header->lists != meta->lists ||
+		header->metric != meta->metric)
+		return omen_fail(err, OMEN_CORRUPT, "its model contradicts its meta page");
+	if (header->version != MODEL_VERSION)
+		return omen_fail(err, OMEN_UNSUPPORTED, "its model has format version %u, this build reads %u",
+						 header->version, MODEL_VERSION);
+	model->dim = meta->dim;
+	model->dim_padded = omen_dim_padded(meta->dim);
+	model->lists = meta->lists;
+	model->metric = (OmenMetric) meta->metric;
+	lay_out(model, bytes);
+	model->packed_map = (const uint32_t *) (bytes + model->byte_count);
+	model->directory_map = model->packed_map + meta->packed_pages;
+	for (uint32_t l = 0; l < model->lists; l++)
+	{
+		const OmenListStart *start = &model->start[l];
+
+		if (start->count > 0 &&
+			(start->place.page >= meta->packed_pages || start->place.offset >= OMEN_BODY_BYTES))
+			return omen_fail(err, OMEN_CORRUPT, "list %u begins outside the packed pages", l);
+	}
+	return OMEN_OK;
+}
+
+OmenStatus
+omen_ivf_model_set_centroids(OmenIvfModel *model, const OmenByteRows *centroids, OmenArena *scratch)
+{
+	uint32_t	dim = model->dim_padded;
+	uint32_t	code_bytes = omen_sign_code_bytes(dim);
+	float	   *center = omen_arena_alloc(scratch, dim, sizeof(float));
+	float	   *origin = omen_arena_zero(scratch, dim, sizeof(float));
+	uint8_t    *codes = omen_arena_zero(scratch, OMEN_BLOCK_CODES, code_bytes);
+
+	if (center == NULL || origin == NULL || codes == NULL)
+		return OMEN_NO_MEMORY;
+	for (uint32_t first = 0; first < model->lists; first += OMEN_BLOCK_CODES)
+	{
+		uint32_t	left = model->lists - first;
+		uint32_t	count = left < OMEN_BLOCK_CODES ? left : OMEN_BLOCK_CODES;
+
+		for (uint32_t i = 0; i < count; i++)
+		{
+			uint32_t	l = first + i;
+			float		extra = centroids->extra ? centroids->extra[l] : 0.0f;
+			OmenCodeFactors factors;
+
+			for (uint32_t d = 0; d < dim; d++)
+				model->values[(size_t) l * dim + d] = (uint8_t) (centroids->values[(size_t) l * dim + d] + 128);
+			model->scale[l] = centroids->scale[l];
+			model->extra_sq[l] = extra * extra;
+			omen_ivf_centroid(model, l, center);
+			model->norm_sq[l] = omen_simd->dot_f32(center, center, dim);
+			omen_sign_encode(center, origin, dim, codes + (size_t) i * code_bytes, &factors);
+			model->code_add[l] = factors.add + model->extra_sq[l];
+			model->code_scale[l] = factors.scale;
+		}
+		omen_block_pack(codes, code_bytes, count, code_bytes, OMEN_BLOCK_CODES,
+						model->codes + (size_t) first * code_bytes);
+	}
+	return OMEN_OK;
+}
+
+void
+omen_ivf_centroid(const OmenIvfModel *model, uint32_t list, float *out)
+{
+	const uint8_t *values = model->values + (size_t) list * model->dim_padded;
+	float		scale = model->scale[list];
+
+	for (uint32_t d = 0; d < model->dim_padded; d++)
+		out[d] = scale * (float) ((int32_t) values[d] - 128);
+}
+
+/*
+ * Five lists a square root of the rows: the experiments' 4 to 6.  Never fewer
+ * than 64 rows a list, since a scan block holds 32 codes and training wants
+ * 50; one list while scanning all of it costs a few microseconds.
+ */
+uint32_t
+omen_ivf_lists_for(uint64_t rows)
+{
+	uint64_t	by_root = (uint64_t) (5.0 * sqrt((double) rows));
+	uint64_t	by_size = rows / 64;
+	uint64_t	lists = by_root < by_size ? by_root : by_size;
+
+	if (rows < 1024 || lists < 2)
+		return 1;
+	return lists < (1u << 20) ? (uint32_t) lists : 1u << 20;
+}
+
+void
+omen_ivf_point(const OmenRotation *rotation, OmenMetric metric, const float *mean, float lift_sq,
+			   const float *vector, float *scratch, OmenPoint *point)
+{
+	uint32_t	dim = rotation->dim_padded;
+	float	   *out = point->vector;
+	double		norm_sq = 0;
+
+	point->last = 0;
+	point->lost = 0;
+	point->lift_sq = 0;
+	if (metric != OMEN_L2)
+		norm_sq = omen_simd->norm_sq_f32(vector, rotation->dim);
+	omen_rotation_apply(rotation, vector, out, scratch);
+	if (metric == OMEN_COSINE)
+	{
+		float		inverse = norm_sq > 0 ? (float) (1.0 / sqrt(norm_sq)) : 0.0f;
+
+		point->last = norm_sq <= 0;
+		for (uint32_t d = 0; d < dim; d++)
+			out[d] *= inverse;
+	}
+	else if (metric == OMEN_INNER_PRODUCT)
+		point->lift_sq = lift_sq - (float) norm_sq;
+	if (mean != NULL)
+		for (uint32_t d = 0; d < dim; d++)
+			out[d] -= mean[d];
+	if (!isfinite(omen_simd->dot_f32(out, out, dim)) || !isfinite(point->lift_sq))
+		point->last = 1;
+}

@@ -1,0 +1,519 @@
+/*
+ * ivf_search.c - one query over lists of codes; see omen/ivf.h.
+ *
+ * At most one page is held at a time: a list's codes are scanned first and
+ * what may matter is noted, then row records are read.  A row record carries
+ * its own list and factors, so a slot that was taken by another row between
+ * the two steps yields that row with its own right estimate, never a wrong one.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "omen/ivf.h"
+#include "omen/select.h"
+
+#define LAST OMEN_ADD_LAST
+/*
+ * So many of the nearest lists are never skipped: they cost next to nothing,
+ * and the rows that a threshold was learned from lie nearer to their centroids
+ * than strangers do.
+ */
+#define LISTS_SURE 8
+
+/* A code that passed the scan. */
+typedef struct OmenScanned
+{
+	float		lower;			/* its estimate less its bound */
+	float		estimate;
+	uint32_t	slot;
+} OmenScanned;
+
+_Static_assert(sizeof(OmenListRank) == sizeof(OmenKeyed), "ranks are sorted as keyed items");
+
+/* One list as the query sees it. */
+typedef struct ListView
+{
+	uint32_t	list;
+	float		gap_sq;			/* |q - c|^2, the lift left out */
+	float		gap_error;		/* epsilon x |q - c|: what a unit of a code's error costs */
+} ListView;
+
+static OmenStatus
+grow(OmenIvfSearch *search, void **items, uint32_t *room, uint32_t need, size_t item_bytes, uint32_t used)
+{
+	uint32_t	larger = *room ? *room : 256;
+	void	   *memory;
+
+	if (need <= *room)
+		return OMEN_OK;
+	while (larger < need)
+		larger = larger < UINT32_MAX / 2 ? larger * 2 : need;
+	memory = omen_arena_alloc(search->arena, larger, item_bytes);
+	if (memory == NULL)
+		return omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
+	if (used > 0)
+		memcpy(memory, *items, used * item_bytes);
+	*items = memory;
+	*room = larger;
+	return OMEN_OK;
+}
+
+OmenStatus
+omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel *model,
+					 const OmenIvfMeta *meta, OmenPageStore store)
+{
+	OmenStatus	status;
+
+	memset(search, 0, sizeof(*search));
+	search->model = model;
+	search->meta = *meta;
+	search->store = store;
+	search->arena = arena;
+	search->epsilon = OMEN_EPSILON_DEFAULT;
+	status = omen_code_query_init(&search->query, arena, model->dim_padded);
+	if (status == OMEN_OK)
+		status = omen_ranking_init(&search->ranking, arena, model);
+	/* A block of 32 sign codes is 32 x dim / 8 bytes. */
+	search->block = omen_arena_alloc(arena, model->dim_padded, 4);
+	if (status != OMEN_OK || search->block == NULL)
+		return omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
+	return OMEN_OK;
+}
+
+void
+omen_ivf_search_begin(OmenIvfSearch *search)
+{
+	omen_code_query_prepare(&search->query);
+	omen_ranking_begin(&search->ranking, search->model, &search->query);
+	memset(&search->stats, 0, sizeof(search->stats));
+}
+
+static ListView
+view_list(const OmenIvfSearch *search, uint32_t list, float distance)
+{
+	float		gap_sq = distance - search->model->extra_sq[list];
+
+	gap_sq = gap_sq > 0 ? gap_sq : 0.0f;
+	return (ListView) {list, gap_sq, search->epsilon * sqrtf(gap_sq)};
+}
+
+/* The k-th best estimate so far: what a row must beat. */
+static inline float
+limit(const OmenIvfSearch *search)
+{
+	return search->nearest_count < search->nearest_room || search->nearest_room == 0 ?
+		INFINITY : search->nearest[0];
+}
+
+static OmenStatus
+read_page(OmenIvfSearch *search, uint32_t block, OmenPageKind kind, uint32_t generation,
+		  const void **page, uintptr_t *handle)
+{
+	OmenStatus	status;
+
+	*page = search->store.read(search->store.context, block, handle);
+	if (*page == NULL)
+		return omen_fail(&search->error, OMEN_STALE, "block %u does not exist", block);
+	status = omen_page_check(*page, block, kind, generation, &search->error);
+	if (status != OMEN_OK)
+		search->store.release(search->store.context, *handle);
+	return status;
+}
+
+/* ---- scanning codes ---- */
+
+/* Notes those of a block's `count` codes whose lower bound beats the k-th best. */
+static void
+note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, uint32_t count,
+		   const float *add, const uint16_t *scale, const uint16_t *error, const uint32_t *slot)
+{
+	const OmenCodeQuery *query = &search->query;
+	float		estimate[OMEN_BLOCK_CODES];
+	float		lower[OMEN_BLOCK_CODES];
+	float		worst = limit(search);
+	float		step = 2.0f * query->lut_step;
+	float		base = 2.0f * query->lut_base - query->sum;
+
+	for (uint32_t i = 0; i < count; i++)
+	{
+		float		product = step * (float) (int32_t) sums[i] + base;
+
+		estimate[i] = add[i] + view->gap_sq - 2.0f * omen_float_from_bf16(scale[i]) * product;
+		/* Overflow, and what is made from it, comes last among the finite. */
+		estimate[i] = estimate[i] < LAST ? estimate[i] : LAST;
+		lower[i] = estimate[i] - view->gap_error * omen_float_from_bf16(error[i]);
+		lower[i] = lower[i] < LAST ? lower[i] : LAST;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (lower[i] < worst && slot[i] != OMEN_NO_SLOT)
+			search->scanned[search->scanned_count++] = (OmenScanned) {lower[i], estimate[i], slot[i]};
+	search->stats.codes_scanned += count;
+}
+
+static OmenStatus
+room_for_block(OmenIvfSearch *search)
+{
+	return grow(search, (void **) &search->scanned, &search->scanned_room,
+				search->scanned_count + OMEN_BLOCK_CODES, sizeof(OmenScanned), search->scanned_count);
+}
+
+/* A page of the packed run, held while places on it are read. */
+typedef struct PackedReader
+{
+	const uint8_t *body;
+	uint32_t	page;
+	uintptr_t	handle;
+} PackedReader;
+
+static OmenStatus
+packed_turn_to(OmenIvfSearch *search, PackedReader *reader, uint32_t page)
+{
+	const void *memory;
+	OmenStatus	status;
+
+	if (reader->body != NULL && reader->page == page)
+		return OMEN_OK;
+	if (reader->body != NULL)
+		search->store.release(search->store.context, reader->handle);
+	reader->body = NULL;
+	if (page >= search->meta.packed_pages)
+		return omen_fail(&search->error, OMEN_CORRUPT, "a list runs past the packed pages");
+	status = read_page(search, search->model->packed_map[page], OMEN_PAGE_PACKED, search->meta.generation,
+					   &memory, &reader->handle);
+	if (status != OMEN_OK)
+		return status;
+	reader->body = omen_page_body_const(memory);
+	reader->page = page;
+	return OMEN_OK;
+}
+
+/* Adds one packed block's table sums; leaves place at its factors. */
+static OmenStatus
+scan_packed_codes(OmenIvfSearch *search, PackedReader *reader, OmenPackedPlace *place, uint32_t width,
+				  uint32_t *sums)
+{
+	uint32_t	positions = omen_sign_code_bytes(search->model->dim_padded);
+
+	for (uint32_t position = 0; position < positions;)
+	{
+		uint32_t	rows = omen_packed_rows_here(place, width);
+		OmenStatus	status = packed_turn_to(search, reader, place->page);
+
+		if (status != OMEN_OK)
+			return status;
+		rows = rows < positions - position ? rows : positions - position;
+		if (width == OMEN_BLOCK_CODES)
+			omen_simd->lut_scan(search->query.lut + (size_t) position * 32, reader->body + place->offset,
+								rows, sums);
+		else
+		{
+			/*
+			 * A list's last block has fewer lanes: spread its rows to 32
+			 * bytes.  Whole 32-byte copies read into the next row, and past
+			 * the last row into what follows (the trailer at the furthest);
+			 * those lanes are not looked at.
+			 */
+			for (uint32_t r = 0; r < rows; r++)
+				memcpy(search->block + r * 32, reader->body + place->offset + r * width, 32);
+			omen_simd->lut_scan(search->query.lut + (size_t) position * 32, search->block, rows, sums);
+		}
+		place->offset += rows * width;
+		position += rows;
+	}
+	return OMEN_OK;
+}
+
+static OmenStatus
+scan_packed(OmenIvfSearch *search, const ListView *view)
+{
+	const OmenListStart *start = &search->model->start[view->list];
+	PackedReader reader = {NULL};
+	OmenPackedPlace place = start->place;
+	OmenStatus	status = OMEN_OK;
+
+	for (uint32_t done = 0; done < start->count && status == OMEN_OK;)
+	{
+		uint32_t	left = start->count - done;
+		uint32_t	width = left < OMEN_BLOCK_CODES ? left : OMEN_BLOCK_CODES;
+		uint32_t	sums[OMEN_BLOCK_CODES] = {0};
+		float		add[OMEN_BLOCK_CODES];
+		uint16_t	scale[OMEN_BLOCK_CODES];
+		uint16_t	error[OMEN_BLOCK_CODES];
+		uint32_t	slot[OMEN_BLOCK_CODES];
+		const uint8_t *factors;
+
+		status = room_for_block(search);
+		if (status == OMEN_OK)
+			status = scan_packed_codes(search, &reader, &place, width, sums);
+		if (status != OMEN_OK)
+			break;
+		omen_packed_to_factors(&place, width);
+		status = packed_turn_to(search, &reader, place.page);
+		if (status != OMEN_OK)
+			break;
+		factors = reader.body + place.offset;
+		memcpy(add, factors, 4 * width);
+		memcpy(scale, factors + 4 * width, 2 * width);
+		memcpy(error, factors + 6 * width, 2 * width);
+		memcpy(slot, factors + 8 * width, 4 * width);
+		place.offset += OMEN_POSTING_FACTOR_BYTES * width;
+		note_block(search, view, sums, width, add, scale, error, slot);
+		done += width;
+	}
+	if (reader.body != NULL)
+		search->store.release(search->store.context, reader.handle);
+	return status;
+}
+
+static OmenStatus
+scan_tail_page(OmenIvfSearch *search, const ListView *view, const void *page)
+{
+	uint32_t	code_bytes = omen_sign_code_bytes(search->model->dim_padded);
+	uint32_t	stride = code_bytes + OMEN_POSTING_FACTOR_BYTES;
+	uint32_t	count = omen_page_trailer_const(page)->count;
+	const uint8_t *body = omen_page_body_const(page);
+
+	if (count > omen_postings_per_tail(search->model->dim_padded))
+		return omen_fail(&search->error, OMEN_CORRUPT, "a tail page of list %u counts %u postings",
+						 view->list, count);
+	for (uint32_t done = 0; done < count; done += OMEN_BLOCK_CODES)
+	{
+		uint32_t	left = count - done;
+		uint32_t	width = left < OMEN_BLOCK_CODES ? left : OMEN_BLOCK_CODES;
+		uint32_t	sums[OMEN_BLOCK_CODES] = {0};
+		float		add[OMEN_BLOCK_CODES];
+		uint16_t	scale[OMEN_BLOCK_CODES];
+		uint16_t	error[OMEN_BLOCK_CODES];
+		uint32_t	slot[OMEN_BLOCK_CODES];
+		OmenStatus	status = room_for_block(search);
+
+		if (status != OMEN_OK)
+			return status;
+		for (uint32_t i = 0; i < width; i++)
+		{
+			OmenPostingFactors stored;
+
+			memcpy(&stored, body + (done + i) * stride + code_bytes, sizeof(stored));
+			add[i] = stored.add;
+			scale[i] = stored.scale;
+			error[i] = stored.error;
+			slot[i] = stored.slot;
+		}
+		omen_block_pack(body + done * stride, stride, width, code_bytes, OMEN_BLOCK_CODES, search->block);
+		omen_simd->lut_scan(search->query.lut, search->block, code_bytes, sums);
+		note_block(search, view, sums, width, add, scale, error, slot);
+	}
+	return OMEN_OK;
+}
+
+static OmenStatus
+scan_tail(OmenIvfSearch *search, const ListView *view)
+{
+	uint32_t	page_in_run = view->list / OMEN_DIRECTORY_PER_PAGE;
+	OmenDirectoryEntry entry;
+	const void *page;
+	uintptr_t	handle;
+	OmenStatus	status;
+	uint32_t	passed = OMEN_NO_BLOCK;
+	uint64_t	pages = 0;
+
+	status = read_page(search, search->model->directory_map[page_in_run], OMEN_PAGE_DIRECTORY,
+					   search->meta.generation, &page, &handle);
+	if (status != OMEN_OK)
+		return status;
+	memcpy(&entry, omen_page_body_const(page) +
+		   (view->list % OMEN_DIRECTORY_PER_PAGE) * sizeof(entry), sizeof(entry));
+	search->store.release(search->store.context, handle);
+
+	for (uint32_t block = entry.tail_first; block != OMEN_NO_BLOCK && status == OMEN_OK;)
+	{
+		status = read_page(search, block, OMEN_PAGE_TAIL, search->meta.generation, &page, &handle);
+		if (status != OMEN_OK)
+			return status;
+		if (omen_page_trailer_const(page)->list != view->list)
+			status = omen_fail(&search->error, OMEN_CORRUPT, "block %u in the tail of list %u belongs to list %u",
+							   block, view->list, omen_page_trailer_const(page)->list);
+		/* Remembering every page of a number that is a power of two finds any circle (Brent 1980). */
+		else if (block == passed)
+			status = omen_fail(&search->error, OMEN_CORRUPT, "the tail of list %u runs in a circle", view->list);
+		else
+			status = scan_tail_page(search, view, page);
+		pages++;
+		if ((pages & (pages - 1)) == 0)
+			passed = block;
+		block = omen_page_trailer_const(page)->next;
+		search->store.release(search->store.context, handle);
+	}
+	return status;
+}
+
+/* ---- reading row records ---- */
+
+static OmenStatus
+read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
+{
+	uint32_t	dim = search->model->dim_padded;
+	uint32_t	per_page = omen_rows_per_page(dim);
+	uint32_t	place = slot % per_page;
+	const OmenRowRecord *record;
+	const void *page;
+	uintptr_t	handle;
+	ListView	view = *scanned_in;
+	OmenHit		hit = {.slot = slot};
+	OmenStatus	status = read_page(search, slot / per_page, OMEN_PAGE_ROW, search->meta.row_generation,
+								   &page, &handle);
+
+	if (status != OMEN_OK)
+		return status;
+	search->stats.records_read++;
+	record = (const OmenRowRecord *) (omen_page_body_const(page) + (size_t) place * omen_row_bytes(dim));
+	if (record->state != OMEN_ROW_LIVE || record->list >= search->model->lists)
+	{
+		/* Vacuum came between: the row is gone. */
+		search->store.release(search->store.context, handle);
+		return OMEN_OK;
+	}
+	if (record->list != view.list)
+	{
+		/* Another row's slot by now, or a posting outside its row's own list. */
+		view = view_list(search, record->list,
+						 omen_ranking_distance(&search->ranking, search->model, &search->query, record->list));
+	}
+	hit.tid = record->tid;
+	hit.estimate = record->factors.add + view.gap_sq -
+		2.0f * record->factors.scale * omen_u4_product(&search->query, (const uint8_t *) (record + 1));
+	hit.estimate = hit.estimate < LAST ? hit.estimate : LAST;
+	hit.bound = view.gap_error * record->factors.error;
+	hit.bound = hit.bound < LAST ? hit.bound : LAST;
+	search->store.release(search->store.context, handle);
+
+	if (hit.estimate - hit.bound > limit(search))
+		return OMEN_OK;
+	status = grow(search, (void **) &search->hits, &search->hit_room, search->hit_count + 1,
+				  sizeof(OmenHit), search->hit_count);
+	if (status != OMEN_OK)
+		return status;
+	search->hits[search->hit_count++] = hit;
+	omen_heap_offer(search->nearest, &search->nearest_count, search->nearest_room, hit.estimate);
+	return OMEN_OK;
+}
+
+/*
+ * Reads the records of the codes that passed.  While there is no k-th best
+ * yet, the likeliest k go first, so that it is found before the others have to
+ * be read.
+ */
+static OmenStatus
+read_scanned(OmenIvfSearch *search, const ListView *view)
+{
+	uint32_t	first = search->nearest_room - search->nearest_count;
+	OmenStatus	status = OMEN_OK;
+
+	if (first > 0 && first < search->scanned_count)
+	{
+		/* A threshold that about `first` estimates pass, from a small heap of them. */
+		uint32_t	count = 0;
+		float	   *heap = search->nearest + search->nearest_room;	/* its second half */
+		float		threshold;
+
+		for (uint32_t i = 0; i < search->scanned_count; i++)
+			omen_heap_offer(heap, &count, first, search->scanned[i].estimate);
+		threshold = heap[0];
+		for (uint32_t i = 0; i < search->scanned_count && status == OMEN_OK; i++)
+			if (search->scanned[i].estimate <= threshold)
+			{
+				status = read_record(search, view, search->scanned[i].slot);
+				search->scanned[i].lower = INFINITY;
+			}
+	}
+	for (uint32_t i = 0; i < search->scanned_count && status == OMEN_OK; i++)
+		if (search->scanned[i].lower < limit(search) ||
+			(search->scanned[i].lower != INFINITY && limit(search) == INFINITY))
+			status = read_record(search, view, search->scanned[i].slot);
+	return status;
+}
+
+/* ---- the whole search ---- */
+
+/*
+ * Whether a list at this distance and of this spread can hardly hold one of
+ * the k best: a row's distance is about distance + spread, give or take
+ * 2 sqrt(distance x spread) times the cosine of a random angle.
+ */
+static int
+hopeless(const OmenIvfSearch *search, const OmenListRank *rank, float stop_z)
+{
+	float		worst = limit(search);
+	float		spread = search->model->start[rank->list].spread;
+
+	if (worst == INFINITY || stop_z == INFINITY || spread <= 0)
+		return 0;
+	return rank->distance + spread - worst > stop_z * 2.0f * sqrtf(rank->distance * spread);
+}
+
+static int
+compare_hits(const void *a, const void *b)
+{
+	float		x = ((const OmenHit *) a)->estimate - ((const OmenHit *) a)->bound;
+	float		y = ((const OmenHit *) b)->estimate - ((const OmenHit *) b)->bound;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+finish_hits(OmenIvfSearch *search)
+{
+	uint32_t	kept = 0;
+	float		worst = limit(search);
+
+	for (uint32_t i = 0; i < search->hit_count; i++)
+		if (search->hits[i].estimate - search->hits[i].bound <= worst)
+			search->hits[kept++] = search->hits[i];
+	search->hit_count = kept;
+	qsort(search->hits, kept, sizeof(OmenHit), compare_hits);
+}
+
+OmenStatus
+omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
+{
+	const OmenIvfModel *model = search->model;
+	uint32_t	probes = effort.probes < model->lists ? effort.probes : model->lists;
+	OmenStatus	status = OMEN_OK;
+
+	search->hit_count = 0;
+	search->nearest_count = 0;
+	if (k > search->nearest_room && k != OMEN_K_ALL)
+	{
+		search->nearest = omen_arena_alloc(search->arena, (size_t) k * 2, sizeof(float));
+		if (search->nearest == NULL)
+			return omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
+	}
+	search->nearest_room = k == OMEN_K_ALL ? 0 : k;
+	/* A few more than wanted: what the coarse codes put just behind may belong in front. */
+	omen_ranking_extend(&search->ranking, model, &search->query, probes + probes / 8 + 16);
+	for (uint32_t i = 0; i < probes && status == OMEN_OK; i++)
+	{
+		const OmenListRank *rank = &search->ranking.ranks[i];
+		ListView	view = view_list(search, rank->list, rank->distance);
+
+		if (i >= LISTS_SURE && hopeless(search, rank, effort.stop_z))
+		{
+			search->stats.lists_skipped++;
+			continue;
+		}
+		search->stats.lists_probed++;
+		search->scanned_count = 0;
+		if (model->start[rank->list].count > 0)
+			status = scan_packed(search, &view);
+		if (status == OMEN_OK && search->meta.has_tails)
+			status = scan_tail(search, &view);
+		if (status == OMEN_OK)
+			status = read_scanned(search, &view);
+	}
+	if (status == OMEN_OK)
+		finish_hits(search);
+	return status;
+}

@@ -1,0 +1,41 @@
+/*
+ * rabitq_scalar.c - scoring RaBitQ codes, the reference.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "simd_kernels.h"
+
+void
+omen_lut_scan_scalar(const uint8_t *lut, const uint8_t *codes, uint32_t positions,
+					 uint32_t sums[OMEN_BLOCK_CODES])
+{
+	for (uint32_t p = 0; p < positions; p++)
+	{
+		const uint8_t *low = lut + (size_t) p * 32;
+		const uint8_t *high = low + 16;
+		const uint8_t *row = codes + (size_t) p * OMEN_BLOCK_CODES;
+
+		for (uint32_t j = 0; j < OMEN_BLOCK_CODES; j++)
+			sums[j] += low[row[j] & 15] + high[row[j] >> 4];
+	}
+}
+
+int32_t
+omen_dot_u4_i16_scalar(const uint8_t *code, const int16_t *query, uint32_t dim)
+{
+	int32_t		sum = 0;
+
+	for (uint32_t i = 0; i < dim / 2; i++)
+		sum += (code[i] & 15) * query[2 * i] + (code[i] >> 4) * query[2 * i + 1];
+	return sum;
+}
+
+int32_t
+omen_dot_u8_i16_scalar(const uint8_t *code, const int16_t *query, uint32_t dim)
+{
+	int32_t		sum = 0;
+
+	for (uint32_t i = 0; i < dim; i++)
+		sum += code[i] * query[i];
+	return sum;
+}

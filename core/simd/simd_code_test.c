@@ -1,0 +1,228 @@
+/*
+ * simd_code_test.c - bits, sparse vectors, RaBitQ scores and integer tiles.
+ *
+ * Everything here is whole numbers and must be equal.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "simd_test.h"
+
+static void
+fill_bytes(uint8_t *p, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		p[i] = (uint8_t) random_u64();
+}
+
+static void
+test_bits(const OmenSimd *table)
+{
+	for (uint32_t l = 0; l < test_length_count; l++)
+	{
+		uint32_t	bytes = test_lengths[l];
+		uint8_t    *a = guarded(0, bytes);
+		uint8_t    *b = guarded(1, bytes + bytes % 7);
+		uint64_t	differ = 0;
+		uint64_t	want_both = 0;
+		uint64_t	want_either = 0;
+		uint64_t	both;
+		uint64_t	either;
+
+		fill_bytes(a, bytes);
+		fill_bytes(b, bytes);
+		if (bytes % 3 == 0)		/* the most there can be */
+		{
+			memset(a, 0xff, bytes);
+			memset(b, bytes % 2 ? 0xff : 0, bytes);
+		}
+		for (uint32_t i = 0; i < bytes * 8; i++)
+		{
+			bool		x = a[i / 8] >> i % 8 & 1;
+			bool		y = b[i / 8] >> i % 8 & 1;
+
+			differ += x != y;
+			want_both += x && y;
+			want_either += x || y;
+		}
+		table->jaccard_bits(a, b, bytes, &both, &either);
+		check(table->hamming_bits(a, b, bytes) == differ, "hamming_bits of %u bytes", bytes);
+		check(both == want_both && either == want_either, "jaccard_bits of %u bytes", bytes);
+	}
+}
+
+/* Ascending indexes below `limit`, each taken with probability one in `one_in`. */
+static uint32_t
+fill_sparse(int32_t *index, float *value, uint32_t limit, int one_in)
+{
+	uint32_t	count = 0;
+
+	for (uint32_t i = 0; i < limit; i++)
+		if (random_between(1, one_in) == 1)
+		{
+			index[count] = (int32_t) i;
+			value[count++] = (float) random_between(-8, 8);
+		}
+	return count;
+}
+
+static void
+test_sparse(const OmenSimd *table)
+{
+	enum { LIMIT = 3000 };
+	static int32_t index[2][LIMIT];
+	static float value[2][LIMIT];
+
+	for (int round = 0; round < 400; round++)
+	{
+		uint32_t	count[2];
+		int32_t    *guarded_index[2];
+		float	   *guarded_value[2];
+		float		dense[LIMIT] = {0};
+		float		want = 0;
+		float		got;
+
+		for (int side = 0; side < 2; side++)
+		{
+			int			one_in = (const int[]) {1, 2, 3, 20, 300, 5000}[random_between(0, 5)];
+
+			count[side] = fill_sparse(index[side], value[side], (uint32_t) random_between(0, LIMIT), one_in);
+			guarded_index[side] = guarded(side, count[side] * sizeof(int32_t));
+			guarded_value[side] = guarded(2 + side, count[side] * sizeof(float));
+			memcpy(guarded_index[side], index[side], count[side] * sizeof(int32_t));
+			memcpy(guarded_value[side], value[side], count[side] * sizeof(float));
+		}
+		for (uint32_t i = 0; i < count[0]; i++)
+			dense[index[0][i]] = value[0][i];
+		for (uint32_t i = 0; i < count[1]; i++)
+			want += value[1][i] * dense[index[1][i]];
+		got = table->dot_sparse(guarded_index[0], guarded_value[0], count[0],
+								guarded_index[1], guarded_value[1], count[1]);
+		check(got == want, "dot_sparse of %u and %u: %g, not %g", count[0], count[1], got, want);
+	}
+}
+
+static void
+test_lut_scan(const OmenSimd *table)
+{
+	for (uint32_t l = 0; l < test_length_count; l++)
+		for (int highest = 0; highest <= 1; highest++)
+		{
+			uint32_t	positions = test_lengths[l];
+			uint8_t    *lut = guarded(0, (size_t) positions * 32);
+			uint8_t    *codes = guarded(1, (size_t) positions * 32);
+			uint32_t   *got = guarded(2, OMEN_BLOCK_CODES * sizeof(uint32_t));
+			uint32_t	want[OMEN_BLOCK_CODES];
+			uint32_t	cut = positions == 0 ? 0 : (uint32_t) random_between(0, (int) positions);
+
+			fill_bytes(codes, (size_t) positions * 32);
+			for (uint32_t i = 0; i < positions * 32; i++)
+				lut[i] = highest ? OMEN_LUT_MAX : (uint8_t) random_between(0, OMEN_LUT_MAX);
+			for (int j = 0; j < OMEN_BLOCK_CODES; j++)
+			{
+				want[j] = got[j] = (uint32_t) random_between(0, 1 << 20);
+				for (uint32_t p = 0; p < positions; p++)
+				{
+					uint8_t		byte = codes[p * 32 + (uint32_t) j];
+
+					want[j] += lut[p * 32 + (byte & 15)] + lut[p * 32 + 16 + (byte >> 4)];
+				}
+			}
+			/* a block may be cut between any two positions */
+			table->lut_scan(lut, codes, cut, got);
+			table->lut_scan(lut + (size_t) cut * 32, codes + (size_t) cut * 32, positions - cut, got);
+			check(memcmp(got, want, sizeof(want)) == 0, "lut_scan of %u positions, cut at %u%s",
+				  positions, cut, highest ? ", highest entries" : "");
+		}
+}
+
+static void
+test_code_dots(const OmenSimd *table)
+{
+	for (uint32_t l = 0; l < test_length_count; l++)
+		for (int extreme = 0; extreme <= 1; extreme++)
+		{
+			uint32_t	dim = test_lengths[l];
+			uint32_t	even = dim & ~1u;
+			/* 255 * limit * dim must fit int32 */
+			int			limit = dim * 255u > INT32_MAX / INT16_MAX ? (int) (INT32_MAX / (dim * 255u)) : INT16_MAX;
+			uint8_t    *code8 = guarded(0, dim);
+			uint8_t    *code4 = guarded(1, even / 2);
+			int16_t    *query8 = guarded(2, dim * sizeof(int16_t));
+			int16_t    *query4 = guarded(3, even * sizeof(int16_t));
+			int64_t		want8 = 0;
+			int64_t		want4 = 0;
+
+			fill_bytes(code8, dim);
+			fill_bytes(code4, even / 2);
+			if (extreme)
+			{
+				memset(code8, 0xff, dim);
+				memset(code4, 0xff, even / 2);
+			}
+			for (uint32_t i = 0; i < dim; i++)
+			{
+				query8[i] = (int16_t) (extreme ? (dim & 2 ? limit : -limit) : random_between(-limit, limit));
+				want8 += (int64_t) code8[i] * query8[i];
+			}
+			memcpy(query4, query8, even * sizeof(int16_t));
+			for (uint32_t i = 0; i < even; i++)
+				want4 += (int64_t) (i & 1 ? code4[i / 2] >> 4 : code4[i / 2] & 15) * query4[i];
+			check(table->dot_u8_i16(code8, query8, dim) == want8, "dot_u8_i16 of %u", dim);
+			check(table->dot_u4_i16(code4, query4, even) == want4, "dot_u4_i16 of %u", even);
+		}
+}
+
+static void
+check_tile(const OmenSimd *table, uint32_t row_count, uint32_t col_count, uint32_t dim, bool extreme)
+{
+	const uint32_t out_stride = col_count + 3;
+	const int32_t untouched = 0x5a5a5a5a;
+	size_t		out_count = row_count == 0 ? 0 : (size_t) (row_count - 1) * out_stride + col_count;
+	int8_t	   *rows = guarded(0, (size_t) row_count * dim);
+	int8_t	   *cols = guarded(1, (size_t) col_count * dim);
+	int32_t    *out = guarded(2, out_count * sizeof(int32_t));
+
+	for (size_t i = 0; i < (size_t) row_count * dim; i++)
+		rows[i] = (int8_t) (extreme ? 127 : random_between(-127, 127));
+	for (size_t i = 0; i < (size_t) col_count * dim; i++)
+		cols[i] = (int8_t) (extreme ? (i / dim & 1 ? 127 : -127) : random_between(-127, 127));
+	for (size_t i = 0; i < out_count; i++)
+		out[i] = untouched;
+	table->dots_i8(rows, row_count, cols, col_count, dim, out, out_stride);
+	for (uint32_t r = 0; r < row_count; r++)
+		for (uint32_t c = 0; c < (r + 1 < row_count ? out_stride : col_count); c++)
+		{
+			int32_t		want = c < col_count ? 0 : untouched;
+
+			for (uint32_t i = 0; i < dim && c < col_count; i++)
+				want += rows[(size_t) r * dim + i] * cols[(size_t) c * dim + i];
+			if (!check(out[(size_t) r * out_stride + c] == want, "dots_i8 %u x %u of %u dimensions, at %u, %u",
+					   row_count, col_count, dim, r, c))
+				return;
+		}
+}
+
+static void
+test_tiles(const OmenSimd *table)
+{
+	for (uint32_t row_count = 0; row_count <= 9; row_count++)
+		for (uint32_t col_count = 0; col_count <= 31; col_count++)
+			check_tile(table, row_count, col_count, 64 * (uint32_t) random_between(1, 4), false);
+	check_tile(table, 3, 5, 0, false);
+	check_tile(table, 64, 50, 768, false);
+	check_tile(table, 5, 14, 16384, true);	/* the largest sums */
+	check_tile(table, 5, 14, 16384, false);
+}
+
+void
+test_codes(const OmenSimd *table)
+{
+	run_table_test("bits", test_bits, table);
+	run_table_test("sparse inner product", test_sparse, table);
+	run_table_test("lookup scan", test_lut_scan, table);
+	run_table_test("inner products of 4 and 8-bit codes", test_code_dots, table);
+	run_table_test("tiles of 8-bit inner products", test_tiles, table);
+}

@@ -1,0 +1,47 @@
+/*
+ * simd_kernels.h - every kernel's name and shape, once per instruction set.
+ *
+ * Private to core/simd.  A kernel's contract is in omen/simd.h; its name is
+ * omen_<op>_<type>_<isa>.  An instruction set that has nothing better for an
+ * operation puts another set's function in its table (simd_select.c).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OMEN_SIMD_KERNELS_H
+#define OMEN_SIMD_KERNELS_H
+
+#include "omen/simd.h"
+
+#define OMEN_DECLARE_KERNELS(isa) \
+	float		omen_l2sq_f32_##isa(const float *a, const float *b, uint32_t dim); \
+	float		omen_dot_f32_##isa(const float *a, const float *b, uint32_t dim); \
+	float		omen_l1_f32_##isa(const float *a, const float *b, uint32_t dim); \
+	OmenCosineParts omen_cosine_f32_##isa(const float *a, const float *b, uint32_t dim); \
+	double		omen_norm_sq_f32_##isa(const float *a, uint32_t dim); \
+	float		omen_l2sq_f16_##isa(const OmenHalf *a, const OmenHalf *b, uint32_t dim); \
+	float		omen_dot_f16_##isa(const OmenHalf *a, const OmenHalf *b, uint32_t dim); \
+	float		omen_l1_f16_##isa(const OmenHalf *a, const OmenHalf *b, uint32_t dim); \
+	OmenCosineParts omen_cosine_f16_##isa(const OmenHalf *a, const OmenHalf *b, uint32_t dim); \
+	double		omen_norm_sq_f16_##isa(const OmenHalf *a, uint32_t dim); \
+	void		omen_f32_from_f16_##isa(float *out, const OmenHalf *in, uint32_t dim); \
+	void		omen_f16_from_f32_##isa(OmenHalf *out, const float *in, uint32_t dim); \
+	uint64_t	omen_hamming_bits_##isa(const uint8_t *a, const uint8_t *b, uint32_t bytes); \
+	void		omen_jaccard_bits_##isa(const uint8_t *a, const uint8_t *b, uint32_t bytes, \
+										uint64_t *both, uint64_t *either); \
+	float		omen_dot_sparse_##isa(const int32_t *index_a, const float *value_a, uint32_t count_a, \
+									  const int32_t *index_b, const float *value_b, uint32_t count_b); \
+	void		omen_lut_scan_##isa(const uint8_t *lut, const uint8_t *codes, uint32_t positions, \
+									uint32_t sums[OMEN_BLOCK_CODES]); \
+	int32_t		omen_dot_u4_i16_##isa(const uint8_t *code, const int16_t *query, uint32_t dim); \
+	int32_t		omen_dot_u8_i16_##isa(const uint8_t *code, const int16_t *query, uint32_t dim); \
+	void		omen_dots_i8_##isa(const int8_t *rows, uint32_t row_count, \
+								   const int8_t *cols, uint32_t col_count, \
+								   uint32_t dim, int32_t *out, uint32_t out_stride); \
+	void		omen_hadamard_f32_##isa(float *values, uint32_t n)
+
+OMEN_DECLARE_KERNELS(scalar);
+OMEN_DECLARE_KERNELS(avx2);
+OMEN_DECLARE_KERNELS(avx512);
+OMEN_DECLARE_KERNELS(neon);
+
+#endif							/* OMEN_SIMD_KERNELS_H */

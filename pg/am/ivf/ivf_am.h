@@ -1,0 +1,197 @@
+/*
+ * ivf_am.h - what the files of the access method ivf share.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OMEN_AM_IVF_H
+#define OMEN_AM_IVF_H
+
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/amapi.h"
+#include "access/genam.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+#include "omen/ivf.h"
+#include "page/index_page.h"
+#include "utils/rel.h"
+
+/* ---- settings (ivf_handler.c) ---- */
+
+extern double ivf_recall_target;	/* vector.recall_target */
+extern int	ivf_probes;			/* ivf.probes; 0: from the recall target */
+
+extern void ivf_init(void);
+
+typedef struct IvfOptions
+{
+	int32		vl_len_;
+	int			lists;			/* 0: from the number of rows */
+} IvfOptions;
+
+#define IVF_MAX_LISTS 262144
+
+/* ---- operator classes (ivf_opclass.c) ---- */
+
+#define IVF_DISTANCE_PROC 1		/* (type, type) returns float8: orders as the operator does */
+#define IVF_TYPE_PROC 2			/* (internal) returns internal: the IvfType below */
+#define IVF_PROC_COUNT 2
+
+typedef struct IvfType
+{
+	OmenMetric	metric;
+	int			(*dim) (Datum detoasted);
+	/* The elements as floats: in place, or written to `room`, which has so many. */
+	const float *(*floats) (Datum detoasted, float *room);
+} IvfType;
+
+extern const IvfType *ivf_type(Relation index);
+
+/* Dimensions from the column's type modifier; an error when it has none. */
+extern int	ivf_dimensions(Relation index);
+
+/* The distance of PROC 1, as a squared distance in index space. */
+static inline double
+ivf_index_distance(OmenMetric metric, double distance, double query_norm_sq, double lift_sq)
+{
+	if (metric == OMEN_INNER_PRODUCT)
+		return 2 * distance + query_norm_sq + lift_sq;
+	return metric == OMEN_COSINE ? 2 * distance : distance;
+}
+
+/* ---- memory (ivf_model_cache.c) ---- */
+
+/* An arena whose memory is the context's, and is given back with it. */
+extern void ivf_arena_init(OmenArena *arena, MemoryContext context);
+
+/* ---- meta page and model (ivf_model_cache.c) ---- */
+
+extern void ivf_read_meta(Relation index, OmenIvfMeta *meta);
+
+/* A model as this backend keeps it; many scans may use one. */
+typedef struct IvfModel
+{
+	struct IvfModel *next;
+	OmenIvfModel view;
+	OmenRotation rotation;
+	uint64		identity;
+	uint32		generation;
+	int			users;
+	uint64		last_used;
+	MemoryContext context;
+} IvfModel;
+
+/*
+ * The model of *meta, read from pages unless this backend has it.  *meta is
+ * read again when the model was replaced meanwhile.  Held until `holder` is
+ * reset or deleted.
+ */
+extern const IvfModel *ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext holder);
+
+/*
+ * Writes the model's bytes and page map to new pages; *first_block is the
+ * chain's first.  A buffer stays locked from one page to the next, as with any
+ * chain that nobody can reach yet.
+ */
+extern void ivf_write_model(Relation index, ForkNumber fork, bool log, const OmenIvfModel *model,
+							const uint32 *packed_map, uint32 packed_pages,
+							const uint32 *directory_map, uint32 generation, BlockNumber *first_block);
+
+/* ---- a row's way into the index ---- */
+
+/* The vector of a detoasted datum in index space; errors out when its dimension is not the index's. */
+extern void ivf_point_from_datum(const IvfType *type, const OmenRotation *rotation, OmenMetric metric,
+								 const float *mean, float lift_sq, Datum detoasted,
+								 float *room, float *scratch, OmenPoint *point);
+
+/* ---- building (ivf_writer.c, ivf_build.c) ---- */
+
+/*
+ * Writes one generation of an index: row records as they come, then lists,
+ * model, directory, and last the meta page, which makes it the one in force.
+ */
+typedef struct IvfWriter IvfWriter;
+
+/*
+ * `model` has its centroids; `meta` has everything but what the writer finds
+ * out: where the model is, and how many rows and pages there are.
+ */
+extern IvfWriter *ivf_writer_create(Relation index, ForkNumber fork, bool log, OmenIvfModel *model,
+									const OmenIvfMeta *meta);
+
+/*
+ * Before the first row: the centroids as they were trained, to assign rows by,
+ * and rows to calibrate with (or NULL).  They must stay till the finish.
+ */
+extern void ivf_writer_set_lists(IvfWriter *writer, const OmenByteRows *centroids,
+								 const OmenByteRows *queries);
+
+/* Where the next row's point belongs: [dim_padded] floats to be filled. */
+extern float *ivf_writer_next(IvfWriter *writer);
+
+/* Takes the point (whose vector is at ivf_writer_next()); it is assigned, coded and stored. */
+extern void ivf_writer_add(IvfWriter *writer, const OmenPoint *point, OmenTid tid);
+
+/* For rows whose records stay as they are: a posting, its slot filled in. */
+extern void ivf_writer_add_posting(IvfWriter *writer, uint32 list, const uint8 *posting);
+
+/*
+ * Writes the lists, with inserts still going to the generation in force.  Rows
+ * added from here on go to tails of the new one.
+ */
+extern void ivf_writer_begin_late(IvfWriter *writer);
+
+/* Everything but the rows; free_rows as in the meta page.  Returns the number of rows in lists. */
+extern double ivf_writer_finish(IvfWriter *writer, BlockNumber free_rows);
+
+extern const OmenProgress ivf_interrupts;	/* core's long work asks here */
+
+extern IndexBuildResult *ivf_build(Relation heap, Relation index, IndexInfo *indexInfo);
+extern void ivf_build_empty(Relation index);
+
+enum
+{
+	IVF_PHASE_SAMPLE = 2,		/* 1 is PostgreSQL's "initializing" */
+	IVF_PHASE_TRAIN,
+	IVF_PHASE_CODE,
+	IVF_PHASE_WRITE
+};
+
+/* ---- the other callbacks ---- */
+
+extern bool ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
+					   IndexUniqueCheck unique, bool unchanged, IndexInfo *indexInfo);
+
+extern IndexBulkDeleteResult *ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+											  IndexBulkDeleteCallback callback, void *callback_state);
+extern IndexBulkDeleteResult *ivf_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
+
+/*
+ * Rewrites the lists, or trains them anew, when that is due; frees pages left
+ * over when it did or when rows were `deleted`.  See ivf_maintain.c.
+ */
+extern void ivf_maintain(Relation index, BufferAccessStrategy strategy, bool deleted);
+
+extern void ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
+							  Cost *startup, Cost *total, Selectivity *selectivity,
+							  double *correlation, double *pages);
+
+extern IndexScanDesc ivf_begin_scan(Relation index, int keys, int orderbys);
+extern void ivf_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey orderbys, int orderby_count);
+extern bool ivf_get_tuple(IndexScanDesc scan, ScanDirection direction);
+extern void ivf_end_scan(IndexScanDesc scan);
+
+/* ---- what the executor wants of a scan (ivf_limit.c) ---- */
+
+typedef struct IvfWish
+{
+	int64		rows;			/* how many will be asked for; -1: not known */
+	IndexScanState *node;		/* NULL: not known */
+} IvfWish;
+
+extern void ivf_limit_init(void);
+extern IvfWish ivf_limit_of(IndexScanDesc scan);
+
+#endif							/* OMEN_AM_IVF_H */

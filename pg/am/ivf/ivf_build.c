@@ -1,0 +1,241 @@
+/*
+ * ivf_build.c - CREATE INDEX: look at some rows, train lists on them, then
+ * pass all rows to the writer.
+ *
+ * The table is read in three ways: a few hundred blocks to learn how many rows
+ * there are and where their mean is; a sample to train on; once as a whole.
+ *
+ * Memory: the sample takes at most half of maintenance_work_mem; the sort of
+ * postings has the whole of it, after the sample is let go.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/tableam.h"
+#include "access/xloginsert.h"
+#include "am/ivf/ivf_train.h"
+#include "commands/progress.h"
+#include "utils/backend_progress.h"
+#include "utils/memutils.h"
+#include "utils/sampling.h"
+
+typedef struct IvfBuild
+{
+	Relation	heap;			/* NULL: an empty index for the initial fork */
+	Relation	index;
+	IndexInfo  *info;
+	const IvfType *type;
+	uint64		seed;
+	OmenArena	arena;
+	OmenRotation rotation;
+	float	   *room;			/* [dim] */
+	float	   *scratch;
+	MemoryContext row_context;	/* reset for each row */
+	double		rows;			/* of the table blocks read so far */
+	IvfTraining training;
+	IvfWriter  *writer;
+} IvfBuild;
+
+static void
+begin_build(IvfBuild *build, Relation heap, Relation index, IndexInfo *info)
+{
+	uint32		dim = (uint32) ivf_dimensions(index);
+
+	memset(build, 0, sizeof(*build));
+	build->heap = heap;
+	build->index = index;
+	build->info = info;
+	build->type = ivf_type(index);
+	if (!pg_strong_random(&build->seed, sizeof(build->seed)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "ivf row", ALLOCSET_DEFAULT_SIZES);
+	ivf_arena_init(&build->arena, CurrentMemoryContext);
+	if (omen_rotation_init(&build->rotation, &build->arena, dim, build->seed) != OMEN_OK)
+		index_page_report(index, OMEN_NO_MEMORY, "");
+	build->room = palloc(dim * sizeof(float));
+	build->scratch = palloc(omen_dim_padded(dim) * sizeof(float));
+	ivf_train_begin(&build->training, index, build->type->metric, dim, build->seed);
+}
+
+static void
+end_build(IvfBuild *build)
+{
+	ivf_train_end(&build->training);
+	omen_arena_reset(&build->arena);
+	pfree(build->room);
+	pfree(build->scratch);
+	MemoryContextDelete(build->row_context);
+}
+
+/* The row's vector in index space, relative to the mean once there is one. */
+static OmenPoint
+point_of(IvfBuild *build, Datum value, float lift_sq, float *out)
+{
+	OmenPoint	point = {out, 0, 0, 0};
+	MemoryContext old = MemoryContextSwitchTo(build->row_context);
+
+	ivf_point_from_datum(build->type, &build->rotation, build->type->metric, build->training.mean, lift_sq,
+						 PointerGetDatum(PG_DETOAST_DATUM(value)), build->room, build->scratch, &point);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(build->row_context);
+	return point;
+}
+
+static void
+look_at_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	IvfBuild   *build = state;
+	OmenPoint	point;
+
+	if (isnull[0])
+		return;
+	build->rows++;
+	if (build->training.mean_rows >= IVF_LOOK_ROWS)
+		return;
+	point = point_of(build, values[0], 0, build->training.vector);
+	ivf_train_look(&build->training, &point);
+}
+
+static void
+sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	IvfBuild   *build = state;
+	OmenPoint	point;
+
+	if (isnull[0] || !ivf_train_wants(&build->training))
+		return;
+	point = point_of(build, values[0], 0, build->training.vector);
+	/* Lifted to length 0, a row's lift is less its own length. */
+	ivf_train_sample(&build->training, &point, -point.lift_sq);
+}
+
+static void
+add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	IvfBuild   *build = state;
+	OmenPoint	point;
+
+	if (isnull[0])
+		return;
+	point = point_of(build, values[0], *build->training.model.lift_sq, ivf_writer_next(build->writer));
+	ivf_writer_add(build->writer, &point,
+				   (OmenTid) {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid});
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) ++build->rows);
+}
+
+/* Calls back for the rows of so many random blocks. */
+static void
+read_blocks(IvfBuild *build, BlockNumber blocks, IndexBuildCallback callback)
+{
+	BlockNumber total = RelationGetNumberOfBlocks(build->heap);
+	BlockSamplerData sampler;
+
+	BlockSampler_Init(&sampler, total, (int) Min(blocks, (BlockNumber) INT_MAX),
+					  (uint32) omen_random_next(&build->training.random));
+	while (BlockSampler_HasMore(&sampler))
+	{
+		CHECK_FOR_INTERRUPTS();
+		/* Rows of any visibility will do, but a concurrent build has a snapshot to go by. */
+		table_index_build_range_scan(build->heap, build->index, build->info, false,
+									 !build->info->ii_Concurrent, false,
+									 BlockSampler_Next(&sampler), 1, callback, build, NULL);
+	}
+}
+
+/* About how many rows the index will have; also finds their mean. */
+static double
+look_at_table(IvfBuild *build)
+{
+	BlockNumber total = RelationGetNumberOfBlocks(build->heap);
+	BlockNumber blocks = Min(total, IVF_LOOK_BLOCKS);
+
+	if (total == 0)
+		return 0;
+	read_blocks(build, blocks, look_at_row);
+	return build->rows * total / blocks;
+}
+
+static double
+build_fork(IvfBuild *build, ForkNumber fork)
+{
+	IvfTraining *training = &build->training;
+	IvfOptions *options = (IvfOptions *) build->index->rd_options;
+	double		rows = build->heap ? look_at_table(build) : 0;
+	uint32		lists = options && options->lists > 0 ? (uint32) options->lists : omen_ivf_lists_for((uint64) rows);
+	OmenByteRows queries = {0};
+	OmenIvfMeta meta;
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_SAMPLE);
+	ivf_train_begin_sample(training, lists, rows);
+	if (rows > 0)
+		read_blocks(build, training->sample_room, sample_row);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_TRAIN);
+	ivf_train_finish(training, lists);
+
+	meta = (OmenIvfMeta) {
+		.magic = OMEN_META_MAGIC,
+		.version = OMEN_META_VERSION,
+		.dim = training->dim,
+		.metric = training->metric,
+		.seed = build->seed,
+		.identity = omen_random_next(&training->random),
+		.generation = 1,
+		.row_generation = 1,
+		.last_generation = 1,
+		.free_rows = OMEN_NO_BLOCK,
+		.lists = training->model.lists,
+		.trained_rows = (uint64) rows,
+	};
+	build->writer = ivf_writer_create(build->index, fork, false, &training->model, &meta);
+	queries = ivf_train_queries(training);
+	ivf_writer_set_lists(build->writer, &training->centroids, &queries);
+	ivf_train_forget_sample(training);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_CODE);
+	build->rows = 0;
+	if (build->heap)
+		build->rows = table_index_build_scan(build->heap, build->index, build->info, true, true,
+											 add_row, build, NULL);
+	return ivf_writer_finish(build->writer, OMEN_NO_BLOCK);
+}
+
+/* The page that says where everything is must be the first. */
+static void
+reserve_meta(Relation index, ForkNumber fork)
+{
+	Buffer		buffer = index_page_new(index, fork);
+
+	if (BufferGetBlockNumber(buffer) != OMEN_META_BLOCK)
+		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+	UnlockReleaseBuffer(buffer);
+}
+
+IndexBuildResult *
+ivf_build(Relation heap, Relation index, IndexInfo *indexInfo)
+{
+	IndexBuildResult *result = palloc(sizeof(IndexBuildResult));
+	IvfBuild	build;
+
+	begin_build(&build, heap, index, indexInfo);
+	reserve_meta(index, MAIN_FORKNUM);
+	result->index_tuples = build_fork(&build, MAIN_FORKNUM);
+	result->heap_tuples = build.rows;
+	if (RelationNeedsWAL(index))
+		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
+	end_build(&build);
+	return result;
+}
+
+/* The initial fork of an unlogged index: what a crash resets it to. */
+void
+ivf_build_empty(Relation index)
+{
+	IvfBuild	build;
+
+	begin_build(&build, NULL, index, NULL);
+	reserve_meta(index, INIT_FORKNUM);
+	build_fork(&build, INIT_FORKNUM);
+	log_newpage_range(index, INIT_FORKNUM, 0, RelationGetNumberOfBlocksInFork(index, INIT_FORKNUM), true);
+	end_build(&build);
+}

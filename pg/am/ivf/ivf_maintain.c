@@ -1,0 +1,564 @@
+/*
+ * ivf_maintain.c - lists rewritten as the table changes.
+ *
+ * Inserts lengthen tails, deletes leave holes, and a table that has grown
+ * wants more lists than it was trained for.  VACUUM therefore rewrites the
+ * lists when a quarter of the rows wait in tails or a third of the postings
+ * are gone (repacking: same model, same codes), and trains new ones when the
+ * rows have become four times as many (retraining).  So an index made on an
+ * empty table grows into what CREATE INDEX would have made of the full one.
+ *
+ * Retraining works from the row records' four-bit codes, not from the table:
+ * vacuum's snapshot does not keep TOAST rows from others.  How long the
+ * error of a code is, is known, and goes into the new code's bound.
+ *
+ * A new generation is written beside the old one and comes into force with
+ * the meta page.  Inserts go on meanwhile, into the old one's row pages and
+ * tails.  A bit a slot remembers which rows the new one has; once its lists
+ * are written, the old tails are walked for those it lacks, again and again
+ * until few are left, and the last time with inserts waiting (on the meta
+ * block's page lock): not for long, since those would have an autovacuum
+ * cancelled.  Slots do not change hands, for only VACUUM frees them, and that
+ * is who works here.  Scans that come upon a page of the old generation that
+ * is gone start over with the new.
+ * If this stops half-way, by an error, a cancel or a
+ * crash, the old generation is still in force and the new one's pages belong
+ * to none: the next vacuum frees them before it begins.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "am/ivf/ivf_train.h"
+#include "commands/vacuum.h"
+#include "storage/indexfsm.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+#include "wal/page_edit.h"
+
+/* Walk tails again, while inserts go on, until so few rows were new. */
+#define LATE_ROWS_FEW 2000
+#define LATE_ROUNDS_MAX 10
+
+/* Retrain when rows are so many times those trained on, and there are enough for two lists. */
+#define RETRAIN_GROWTH 4
+#define RETRAIN_ROWS_MIN 1024
+/* Repack when tails hold so large a share of the rows, and this many pages at least. */
+#define REPACK_TAIL_SHARE 0.25
+#define REPACK_TAIL_PAGES_MIN 8
+#define REPACK_DEAD_SHARE 0.33
+
+typedef enum IvfWork
+{
+	WORK_NONE,
+	WORK_REPACK,
+	WORK_RETRAIN
+} IvfWork;
+
+typedef struct IvfMaintenance
+{
+	Relation	index;
+	BufferAccessStrategy strategy;
+	OmenIvfMeta meta;
+	const IvfModel *model;
+	uint32		dim;			/* padded */
+	IndexPageReader reader;
+	OmenPageStore store;
+	double		tail_rows;
+	uint64		tail_pages;
+	float	   *vector;			/* [dim] */
+	float	   *scratch;		/* [dim] */
+	IvfTraining training;
+	IvfWriter  *writer;
+	uint8	   *taken;			/* one bit a slot: the new generation has its row */
+	uint64		slots;			/* with a bit */
+	uint32		slot;			/* of the record being visited */
+	/* Takes over the row of a posting in a tail. */
+	void		(*take) (struct IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot);
+} IvfMaintenance;
+
+/* A checked page, share-locked; release by the store. */
+static const void *
+read_page(IvfMaintenance *m, BlockNumber block, OmenPageKind kind, uint32 generation, uintptr_t *handle)
+{
+	const void *page = m->store.read(m->store.context, block, handle);
+	OmenError	err;
+	OmenStatus	status;
+
+	if (page == NULL)
+		index_page_report(m->index, OMEN_CORRUPT, "a page is missing");
+	status = omen_page_check(page, block, kind, generation, &err);
+	if (status != OMEN_OK)
+		index_page_report(m->index, status, err.text);
+	return page;
+}
+
+static OmenDirectoryEntry
+read_entry(IvfMaintenance *m, uint32 list)
+{
+	uintptr_t	handle;
+	const void *page = read_page(m, m->model->view.directory_map[list / OMEN_DIRECTORY_PER_PAGE],
+								 OMEN_PAGE_DIRECTORY, m->meta.generation, &handle);
+	OmenDirectoryEntry entry;
+
+	memcpy(&entry, omen_page_body_const(page) + (list % OMEN_DIRECTORY_PER_PAGE) * sizeof(entry), sizeof(entry));
+	m->store.release(m->store.context, handle);
+	return entry;
+}
+
+/* ---- deciding ---- */
+
+static void
+count_tails(IvfMaintenance *m)
+{
+	m->tail_rows = 0;
+	m->tail_pages = 0;
+	for (uint32 l = 0; l < m->meta.lists && m->meta.has_tails; l++)
+	{
+		OmenDirectoryEntry entry = read_entry(m, l);
+		uintptr_t	handle;
+		const void *page;
+
+		if (entry.tail_last == OMEN_NO_BLOCK)
+			continue;
+		page = read_page(m, entry.tail_last, OMEN_PAGE_TAIL, m->meta.generation, &handle);
+		m->tail_rows += (double) (entry.tail_pages - 1) * omen_postings_per_tail(m->dim) +
+			omen_page_trailer_const(page)->count;
+		m->tail_pages += entry.tail_pages;
+		m->store.release(m->store.context, handle);
+	}
+}
+
+static IvfWork
+work_due(IvfMaintenance *m)
+{
+	double		postings = m->meta.packed_rows + m->tail_rows;
+	double		rows = postings - m->meta.dead_postings;
+
+	if (rows >= RETRAIN_ROWS_MIN && rows >= (double) RETRAIN_GROWTH * m->meta.trained_rows)
+		return WORK_RETRAIN;
+	if (m->tail_pages >= REPACK_TAIL_PAGES_MIN && m->tail_rows >= REPACK_TAIL_SHARE * postings)
+		return WORK_REPACK;
+	if (m->meta.dead_postings >= REPACK_DEAD_SHARE * postings && postings >= RETRAIN_ROWS_MIN)
+		return WORK_REPACK;
+	return WORK_NONE;
+}
+
+/* ---- a new generation ---- */
+
+/* A number no page has, not even one of an attempt that failed. */
+static uint32
+begin_generation(IvfMaintenance *m)
+{
+	Buffer		buffer = ReadBuffer(m->index, OMEN_META_BLOCK);
+	PageEdit	edit;
+	OmenIvfMeta *meta;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	page_edit_begin(&edit, m->index);
+	meta = (OmenIvfMeta *) omen_page_body(page_edit_add(&edit, buffer));
+	m->meta.last_generation = ++meta->last_generation;
+	page_edit_commit(&edit);
+	UnlockReleaseBuffer(buffer);
+	return m->meta.last_generation;
+}
+
+/* ---- rows that come meanwhile ---- */
+
+/* Gives every slot there is by now its bit. */
+static void
+cover_slots(IvfMaintenance *m)
+{
+	uint64		slots = (uint64) RelationGetNumberOfBlocks(m->index) * omen_rows_per_page(m->dim);
+	Size		had = m->taken ? m->slots / 8 + 1 : 0;
+	Size		bytes = slots / 8 + 1;
+
+	if (m->taken == NULL)
+		m->taken = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
+	else if (bytes > had)
+		m->taken = repalloc_huge(m->taken, bytes);
+	if (bytes > had)
+		memset(m->taken + had, 0, bytes - had);
+	m->slots = Max(m->slots, slots);
+}
+
+/* Whether the row in this slot is still to be taken over, which it then counts as. */
+static bool
+take_slot(IvfMaintenance *m, uint32 slot)
+{
+	uint8		bit = (uint8) (1 << slot % 8);
+
+	if (slot >= m->slots || (m->taken[slot / 8] & bit) != 0)
+		return false;
+	m->taken[slot / 8] |= bit;
+	return true;
+}
+
+/* Takes over what the list's tail holds that was not taken yet; returns how many. */
+static uint64
+take_tail(IvfMaintenance *m, uint32 list)
+{
+	uint32		bytes = omen_posting_bytes(m->dim);
+	OmenDirectoryEntry entry = read_entry(m, list);
+	uint32		pages = 0;
+	uint64		count = 0;
+
+	for (BlockNumber block = entry.tail_first; block != OMEN_NO_BLOCK;)
+	{
+		uintptr_t	handle;
+		const void *page = read_page(m, block, OMEN_PAGE_TAIL, m->meta.generation, &handle);
+		PGAlignedBlock copy;
+		const OmenPageTrailer *trailer;
+
+		/* Copied, because adding to the writer may write its sort to disk. */
+		memcpy(copy.data, page, BLCKSZ);
+		m->store.release(m->store.context, handle);
+		trailer = omen_page_trailer_const(copy.data);
+		if (trailer->list != list || trailer->count > omen_postings_per_tail(m->dim) ||
+			++pages > entry.tail_pages)
+			index_page_report(m->index, OMEN_CORRUPT, "a tail page is not what its list says");
+		for (uint32 i = 0; i < trailer->count; i++)
+		{
+			const uint8 *posting = omen_page_body_const(copy.data) + (size_t) i * bytes;
+			uint32		slot;
+
+			memcpy(&slot, posting + bytes - sizeof(slot), sizeof(slot));
+			if (slot == OMEN_NO_SLOT || !take_slot(m, slot))
+				continue;
+			m->take(m, list, posting, slot);
+			count++;
+		}
+		/* What was linked behind since the entry was read waits for the next walk. */
+		block = block == entry.tail_last ? OMEN_NO_BLOCK : trailer->next;
+	}
+	return count;
+}
+
+/* The same for all lists. */
+static uint64
+take_tails(IvfMaintenance *m)
+{
+	OmenIvfMeta now;
+	uint64		count = 0;
+
+	ivf_read_meta(m->index, &now);
+	if (!now.has_tails)
+		return 0;
+	cover_slots(m);
+	for (uint32 l = 0; l < m->meta.lists; l++)
+		count += take_tail(m, l);
+	return count;
+}
+
+/* Everything is in the writer but what was inserted meanwhile: to that, and into force. */
+static void
+finish_generation(IvfMaintenance *m, bool keeps_row_pages)
+{
+	OmenIvfMeta now;
+
+	ivf_writer_begin_late(m->writer);
+	for (int round = 0; round < LATE_ROUNDS_MAX && take_tails(m) > LATE_ROWS_FEW; round++)
+		;
+	LockPage(m->index, OMEN_META_BLOCK, ExclusiveLock);
+	take_tails(m);
+	ivf_read_meta(m->index, &now);
+	ivf_writer_finish(m->writer, keeps_row_pages ? now.free_rows : OMEN_NO_BLOCK);
+	UnlockPage(m->index, OMEN_META_BLOCK, ExclusiveLock);
+}
+
+/* ---- repacking ---- */
+
+static void
+take_posting(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
+{
+	ivf_writer_add_posting(m->writer, list, posting);
+}
+
+static OmenStatus
+copy_posting(void *context, uint32_t list, const uint8_t *posting)
+{
+	ivf_writer_add_posting(((IvfMaintenance *) context)->writer, list, posting);
+	return OMEN_OK;
+}
+
+static void
+repack(IvfMaintenance *m)
+{
+	const OmenIvfModel *old = &m->model->view;
+	OmenIvfModel model;
+	OmenIvfMeta meta = m->meta;
+	OmenArena	arena;
+	OmenArena	list_arena;
+	uint8	   *bytes;
+	OmenError	err;
+
+	ivf_arena_init(&arena, CurrentMemoryContext);
+	ivf_arena_init(&list_arena, CurrentMemoryContext);
+	bytes = omen_arena_alloc(&arena, 1, old->byte_count);
+	if (bytes == NULL)
+		index_page_report(m->index, OMEN_NO_MEMORY, "");
+	omen_ivf_model_create(&model, bytes, old->dim, old->lists, old->metric);
+	memcpy(bytes, old->bytes, old->byte_count);
+	meta.generation = begin_generation(m);
+	meta.last_generation = meta.generation;
+	m->writer = ivf_writer_create(m->index, MAIN_FORKNUM, RelationNeedsWAL(m->index), &model, &meta);
+	for (uint32 l = 0; l < old->lists; l++)
+	{
+		OmenStatus	status = omen_ivf_unpack(old, &m->meta, m->store, &list_arena, l, copy_posting, m, &err);
+
+		if (status != OMEN_OK)
+			index_page_report(m->index, status, err.text);
+		omen_arena_reset(&list_arena);
+	}
+	m->take = take_posting;
+	take_tails(m);
+	finish_generation(m, true);
+	omen_arena_reset(&arena);
+}
+
+/* ---- retraining ---- */
+
+/* Calls back for each live record of a row page; false when the block is no row page. */
+static bool
+visit_rows(IvfMaintenance *m, BlockNumber block, void (*visit) (IvfMaintenance *m, const OmenRowRecord *record))
+{
+	Buffer		buffer;
+	PGAlignedBlock copy;
+	const OmenPageTrailer *trailer = omen_page_trailer_const(copy.data);
+
+	vacuum_delay_point_compat();
+	buffer = ReadBufferExtended(m->index, MAIN_FORKNUM, block, RBM_NORMAL, m->strategy);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
+	UnlockReleaseBuffer(buffer);
+	if (PageIsNew(copy.data) ||
+		omen_page_check(copy.data, block, OMEN_PAGE_ROW, m->meta.row_generation, NULL) != OMEN_OK)
+		return false;
+	for (uint32 i = 0; i < Min(trailer->count, omen_rows_per_page(m->dim)); i++)
+	{
+		const OmenRowRecord *record =
+			(const OmenRowRecord *) (omen_page_body_const(copy.data) + (size_t) i * omen_row_bytes(m->dim));
+
+		m->slot = block * omen_rows_per_page(m->dim) + i;
+		if (record->state == OMEN_ROW_LIVE && record->list < m->meta.lists)
+			visit(m, record);
+	}
+	return true;
+}
+
+/* The row as a point, not relative to any mean; *norm_sq is its squared length. */
+static OmenPoint
+decode(IvfMaintenance *m, const OmenRowRecord *record, float *out, float *norm_sq)
+{
+	OmenPoint	point = {out, 0, 0, 0};
+
+	point.lost = omen_ivf_decode(&m->model->view, record, out, m->scratch);
+	*norm_sq = Max(omen_simd->dot_f32(out, out, m->dim) - point.lost * point.lost, 0.0f);
+	point.last = record->factors.add == OMEN_ADD_LAST;
+	return point;
+}
+
+static void
+subtract_mean(IvfMaintenance *m, OmenPoint *point)
+{
+	for (uint32 d = 0; d < m->dim; d++)
+		point->vector[d] -= m->training.mean[d];
+}
+
+static void
+look_at_record(IvfMaintenance *m, const OmenRowRecord *record)
+{
+	float		norm_sq;
+	OmenPoint	point = decode(m, record, m->vector, &norm_sq);
+
+	ivf_train_look(&m->training, &point);
+}
+
+static void
+sample_record(IvfMaintenance *m, const OmenRowRecord *record)
+{
+	float		norm_sq;
+	OmenPoint	point;
+
+	if (!ivf_train_wants(&m->training))
+		return;
+	point = decode(m, record, m->vector, &norm_sq);
+	subtract_mean(m, &point);
+	ivf_train_sample(&m->training, &point, norm_sq);
+}
+
+static void
+add_record(IvfMaintenance *m, const OmenRowRecord *record)
+{
+	float		norm_sq;
+	OmenPoint	point = decode(m, record, ivf_writer_next(m->writer), &norm_sq);
+
+	subtract_mean(m, &point);
+	if (m->meta.metric == OMEN_INNER_PRODUCT)
+		point.lift_sq = *m->training.model.lift_sq - norm_sq;
+	ivf_writer_add(m->writer, &point, record->tid);
+}
+
+static void
+take_record(IvfMaintenance *m, const OmenRowRecord *record)
+{
+	if (take_slot(m, m->slot))
+		add_record(m, record);
+}
+
+/* The posting's own code is of no use to new lists. */
+static void
+take_posted_record(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
+{
+	uint32		per_page = omen_rows_per_page(m->dim);
+	uintptr_t	handle;
+	const void *page = read_page(m, slot / per_page, OMEN_PAGE_ROW, m->meta.row_generation, &handle);
+	PGAlignedBlock copy;
+	const OmenRowRecord *record =
+		(const OmenRowRecord *) (omen_page_body_const(copy.data) + (size_t) (slot % per_page) * omen_row_bytes(m->dim));
+
+	memcpy(copy.data, page, BLCKSZ);
+	m->store.release(m->store.context, handle);
+	if (record->state == OMEN_ROW_LIVE && record->list < m->meta.lists)
+		add_record(m, record);
+}
+
+static void
+retrain(IvfMaintenance *m)
+{
+	IvfTraining *training = &m->training;
+	BlockNumber blocks = RelationGetNumberOfBlocks(m->index);
+	double		rows = m->meta.packed_rows + m->tail_rows - m->meta.dead_postings;
+	uint32		lists = omen_ivf_lists_for((uint64) rows);
+	IvfOptions *options = (IvfOptions *) m->index->rd_options;
+	OmenByteRows queries;
+	OmenIvfMeta meta = m->meta;
+	uint64		seed;
+
+	if (options && options->lists > 0)
+		lists = (uint32) options->lists;
+	if (!pg_strong_random(&seed, sizeof(seed)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	ivf_train_begin(training, m->index, (OmenMetric) m->meta.metric, m->meta.dim, seed);
+	for (uint32 i = 0; i < IVF_LOOK_BLOCKS && blocks > 1; i++)
+		visit_rows(m, 1 + (BlockNumber) omen_random_below(&training->random, blocks - 1), look_at_record);
+	ivf_train_begin_sample(training, lists, rows);
+	for (BlockNumber block = 1; block < blocks; block++)
+		visit_rows(m, block, sample_record);
+	ivf_train_finish(training, lists);
+
+	meta.generation = begin_generation(m);
+	meta.last_generation = meta.generation;
+	meta.row_generation = meta.generation;
+	meta.free_rows = OMEN_NO_BLOCK;
+	meta.lists = training->model.lists;
+	meta.trained_rows = (uint64) rows;
+	m->writer = ivf_writer_create(m->index, MAIN_FORKNUM, RelationNeedsWAL(m->index), &training->model, &meta);
+	queries = ivf_train_queries(training);
+	ivf_writer_set_lists(m->writer, &training->centroids, &queries);
+	ivf_train_forget_sample(training);
+	cover_slots(m);
+	for (BlockNumber block = 1; block < blocks; block++)
+		visit_rows(m, block, take_record);
+	m->take = take_posted_record;
+	finish_generation(m, false);
+	ivf_train_end(training);
+}
+
+/* ---- sweeping ---- */
+
+/* A page of a generation that is not in force, nor ever will be. */
+static bool
+is_orphan(const OmenPageTrailer *trailer, const OmenIvfMeta *meta)
+{
+	switch (trailer->kind)
+	{
+		case OMEN_PAGE_MODEL:
+		case OMEN_PAGE_DIRECTORY:
+		case OMEN_PAGE_PACKED:
+		case OMEN_PAGE_TAIL:
+			return trailer->generation != meta->generation;
+		case OMEN_PAGE_ROW:
+			return trailer->generation != meta->row_generation;
+		default:
+			return false;
+	}
+}
+
+/* Frees pages of other generations, and tells the free space map of all that are free. */
+static void
+sweep(Relation index, BufferAccessStrategy strategy)
+{
+	OmenIvfMeta meta;
+	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	bool		found = false;
+
+	ivf_read_meta(index, &meta);
+	for (BlockNumber block = 1; block < blocks; block++)
+	{
+		Buffer		buffer;
+		const char *page;
+		const OmenPageTrailer *trailer;
+		bool		free;
+
+		vacuum_delay_point_compat();
+		buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		page = BufferGetPage(buffer);
+		trailer = omen_page_trailer_const(page);
+		free = index_page_is_recyclable(page);
+		if (!free && trailer->magic == OMEN_PAGE_MAGIC && is_orphan(trailer, &meta))
+		{
+			index_page_free(index, buffer);
+			free = true;
+		}
+		UnlockReleaseBuffer(buffer);
+		if (free)
+		{
+			RecordFreeIndexPage(index, block);
+			found = true;
+		}
+	}
+	if (found)
+		IndexFreeSpaceMapVacuum(index);
+}
+
+void
+ivf_maintain(Relation index, BufferAccessStrategy strategy, bool deleted)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf maintenance", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	IvfMaintenance *m = palloc0(sizeof(IvfMaintenance));
+	IvfWork		work;
+
+	m->index = index;
+	m->strategy = strategy;
+	m->store = index_page_store(&m->reader, index);
+
+	LockPage(index, OMEN_META_BLOCK, ShareLock);
+	ivf_read_meta(index, &m->meta);
+	m->dim = omen_dim_padded(m->meta.dim);
+	m->model = ivf_model(index, &m->meta, context);
+	count_tails(m);
+	work = work_due(m);
+	/* What a rewrite left behind that failed: freed first, or one failing every time would grow the file. */
+	if (m->meta.last_generation != m->meta.generation)
+		sweep(index, strategy);
+	UnlockPage(index, OMEN_META_BLOCK, ShareLock);
+
+	m->vector = palloc(m->dim * sizeof(float));
+	m->scratch = palloc(m->dim * sizeof(float));
+	if (work == WORK_REPACK)
+		repack(m);
+	else if (work == WORK_RETRAIN)
+		retrain(m);
+	if (work != WORK_NONE || deleted)
+	{
+		LockPage(index, OMEN_META_BLOCK, ShareLock);
+		sweep(index, strategy);
+		UnlockPage(index, OMEN_META_BLOCK, ShareLock);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}

@@ -1,0 +1,282 @@
+/*
+ * ivf_model_cache.c - the meta page, and the models this backend keeps.
+ *
+ * A model is read whole, once, and kept for the backend's later scans and
+ * inserts: 200 bytes a list at 1,536 dimensions for ranking and 1,536 for the
+ * few lists measured, which through the buffer manager would cost more pins a
+ * query than everything else together.  It is known by the index's identity
+ * (random, from its build) and generation, so no invalidation has to reach it:
+ * a rebuilt index has another identity, rewritten lists another generation.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "am/ivf/ivf_am.h"
+#include "utils/memutils.h"
+
+/* Models nobody uses are kept up to this many bytes. */
+#define KEPT_BYTES_MAX ((Size) 256 * 1024 * 1024)
+
+static IvfModel *models;
+static uint64 clock_tick;
+
+/* ---- arenas ---- */
+
+static void *
+arena_alloc(void *context, size_t bytes)
+{
+	return MemoryContextAllocExtended((MemoryContext) context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+static void
+arena_free(void *context, void *memory)
+{
+	pfree(memory);
+}
+
+void
+ivf_arena_init(OmenArena *arena, MemoryContext context)
+{
+	*arena = (OmenArena) {arena_alloc, arena_free, context, NULL};
+}
+
+/* ---- the meta page ---- */
+
+void
+ivf_read_meta(Relation index, OmenIvfMeta *meta)
+{
+	Buffer		buffer = ReadBuffer(index, OMEN_META_BLOCK);
+	OmenError	err;
+	OmenStatus	status;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	status = omen_ivf_meta_check(BufferGetPage(buffer), meta, &err);
+	UnlockReleaseBuffer(buffer);
+	if (status != OMEN_OK)
+		index_page_report(index, status, err.text);
+}
+
+/* ---- reading a model ---- */
+
+/* Follows the chain; false when a page is not of this generation (any more). */
+static bool
+read_chain(Relation index, const OmenIvfMeta *meta, uint8 *bytes, size_t byte_count, OmenError *err)
+{
+	BlockNumber block = meta->model_block;
+	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	size_t		done = 0;
+
+	for (uint32 sequence = 0; done < byte_count; sequence++)
+	{
+		Buffer		buffer;
+		const OmenPageTrailer *trailer;
+		OmenStatus	status;
+		uint32		count;
+
+		if (block >= blocks)
+		{
+			omen_fail(err, OMEN_STALE, "its model ends early");
+			return false;
+		}
+		buffer = ReadBuffer(index, block);
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		trailer = omen_page_trailer_const(BufferGetPage(buffer));
+		status = omen_page_check(BufferGetPage(buffer), block, OMEN_PAGE_MODEL, meta->generation, err);
+		count = trailer->count;
+		if (status == OMEN_OK &&
+			(trailer->list != sequence || count == 0 || count > OMEN_BODY_BYTES || count > byte_count - done))
+			status = omen_fail(err, OMEN_STALE, "block %u is not the next page of its model", block);
+		if (status != OMEN_OK)
+		{
+			UnlockReleaseBuffer(buffer);
+			return false;
+		}
+		memcpy(bytes + done, omen_page_body_const(BufferGetPage(buffer)), count);
+		done += count;
+		block = trailer->next;
+		UnlockReleaseBuffer(buffer);
+	}
+	return true;
+}
+
+static IvfModel *
+load_model(Relation index, OmenIvfMeta *meta)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf model", ALLOCSET_SMALL_SIZES);
+	IvfModel   *model = MemoryContextAllocZero(context, sizeof(IvfModel));
+	OmenError	err;
+	OmenStatus	status = OMEN_STALE;
+	OmenArena	arena;
+
+	model->context = context;
+	ivf_arena_init(&arena, context);
+	for (int attempt = 0; attempt < 3 && status == OMEN_STALE; attempt++)
+	{
+		size_t		byte_count = omen_ivf_model_bytes(meta->dim, meta->lists) +
+			((size_t) meta->packed_pages + omen_directory_pages(meta->lists)) * sizeof(uint32);
+		uint8	   *bytes = omen_arena_alloc(&arena, 1, byte_count);
+
+		if (bytes == NULL)
+		{
+			MemoryContextDelete(context);
+			index_page_report(index, OMEN_NO_MEMORY, "");
+		}
+		if (read_chain(index, meta, bytes, byte_count, &err))
+		{
+			status = omen_ivf_model_open(&model->view, bytes, byte_count, meta, &err);
+			break;
+		}
+		/* Rewritten since *meta was read, perhaps: once more from the start. */
+		ivf_read_meta(index, meta);
+	}
+	if (status == OMEN_OK)
+		status = omen_rotation_init(&model->rotation, &arena, meta->dim, meta->seed);
+	if (status != OMEN_OK)
+	{
+		MemoryContextDelete(context);
+		index_page_report(index, status, err.text);
+	}
+	model->identity = meta->identity;
+	model->generation = meta->generation;
+	/* Only now may it outlive an error. */
+	MemoryContextSetParent(context, CacheMemoryContext);
+	return model;
+}
+
+/* ---- keeping models ---- */
+
+static void
+forget_surplus(void)
+{
+	for (;;)
+	{
+		Size		kept = 0;
+		IvfModel  **oldest = NULL;
+
+		for (IvfModel **link = &models; *link != NULL; link = &(*link)->next)
+			if ((*link)->users == 0)
+			{
+				kept += (*link)->view.byte_count;
+				if (oldest == NULL || (*link)->last_used < (*oldest)->last_used)
+					oldest = link;
+			}
+		if (kept <= KEPT_BYTES_MAX)
+			return;
+		{
+			IvfModel   *model = *oldest;
+
+			*oldest = model->next;
+			MemoryContextDelete(model->context);
+		}
+	}
+}
+
+static void
+release_model(void *arg)
+{
+	((IvfModel *) arg)->users--;
+}
+
+const IvfModel *
+ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext holder)
+{
+	IvfModel   *model;
+	MemoryContextCallback *callback;
+
+	for (model = models; model != NULL; model = model->next)
+		if (model->identity == meta->identity && model->generation == meta->generation)
+			break;
+	if (model == NULL)
+	{
+		/* An older generation of this index will not be asked for again by anyone who starts now. */
+		for (IvfModel *old = models; old != NULL; old = old->next)
+			if (old->identity == meta->identity)
+				old->last_used = 0;
+		model = load_model(index, meta);
+		model->next = models;
+		models = model;
+	}
+	model->last_used = ++clock_tick;
+	callback = MemoryContextAlloc(holder, sizeof(MemoryContextCallback));
+	callback->func = release_model;
+	callback->arg = model;
+	MemoryContextRegisterResetCallback(holder, callback);
+	model->users++;
+	forget_surplus();
+	return model;
+}
+
+/* ---- writing a model ---- */
+
+/* A stream of bytes over new MODEL pages, each linked to the next. */
+typedef struct ModelStream
+{
+	Relation	index;
+	ForkNumber	fork;
+	bool		log;
+	uint32		generation;
+	uint32		sequence;
+	Buffer		buffer;			/* the page to be filled, locked; not yet written */
+	uint32		first_block;
+	uint32		used;
+	PGAlignedBlock page;
+} ModelStream;
+
+static void
+stream_page_out(ModelStream *stream, bool last)
+{
+	Buffer		next = last ? InvalidBuffer : index_page_new(stream->index, stream->fork);
+	OmenPageTrailer *trailer = omen_page_trailer(stream->page.data);
+
+	index_page_set_used(stream->page.data, stream->used);
+	trailer->count = stream->used;
+	trailer->next = last ? OMEN_NO_BLOCK : BufferGetBlockNumber(next);
+	index_page_write(stream->index, stream->buffer, stream->log, stream->page.data);
+	index_page_init(stream->page.data, OMEN_PAGE_MODEL, stream->generation, ++stream->sequence);
+	stream->buffer = next;
+	stream->used = 0;
+}
+
+static void
+stream_put(ModelStream *stream, const void *bytes, size_t count)
+{
+	while (count > 0)
+	{
+		uint32		room = OMEN_BODY_BYTES - stream->used;
+		uint32		take = count < room ? (uint32) count : room;
+
+		if (room == 0)
+		{
+			stream_page_out(stream, false);
+			continue;
+		}
+		memcpy(omen_page_body(stream->page.data) + stream->used, bytes, take);
+		stream->used += take;
+		bytes = (const uint8 *) bytes + take;
+		count -= take;
+	}
+}
+
+void
+ivf_write_model(Relation index, ForkNumber fork, bool log, const OmenIvfModel *model,
+				const uint32 *packed_map, uint32 packed_pages,
+				const uint32 *directory_map, uint32 generation, uint32 *first_block)
+{
+	ModelStream *stream = palloc0(sizeof(ModelStream));
+
+	stream->index = index;
+	stream->fork = fork;
+	stream->log = log;
+	stream->generation = generation;
+	stream->buffer = index_page_new(index, fork);
+	index_page_init(stream->page.data, OMEN_PAGE_MODEL, generation, 0);
+	*first_block = BufferGetBlockNumber(stream->buffer);
+	stream_put(stream, model->bytes, model->byte_count);
+	if (packed_pages > 0)
+		stream_put(stream, packed_map, (size_t) packed_pages * sizeof(uint32));
+	stream_put(stream, directory_map, omen_directory_pages(model->lists) * sizeof(uint32));
+	stream_page_out(stream, true);
+	pfree(stream);
+}

@@ -1,0 +1,613 @@
+/*
+ * ivf_scan.c - rows of an ivf index in the order of their exact distance.
+ *
+ * A scan works in rounds.  A round asks core for the best k rows by their
+ * codes, then fetches rows from the table in the order of the least distance
+ * each can have, until the next cannot beat those found: those are the nearest
+ * by exact distance, and only then does the first one leave the scan.
+ *
+ * How many are wanted is known from the LIMIT above (ivf_limit.c).  Conditions
+ * of the scan are tested here, on the row fetched for its distance, so that k
+ * means rows that qualify; when too few do, the next round asks for more.
+ * Rows once fetched are remembered, and not fetched again by later rounds.
+ *
+ * When the number wanted is not known, rounds grow.  A later round may find a
+ * row nearer than one that has left already.  Such a row is kept back, for
+ * rows must leave in order, until the whole index has been searched; then it
+ * comes after all others: the only case in which a row is out of order, rather
+ * than missing.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "am/ivf/ivf_am.h"
+#include "catalog/index.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "omen/select.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+
+/* Rows asked for at first when nothing is known. */
+#define ROWS_UNKNOWN 50
+/* Calibration may find that fewer lists would do, but from rows that its lists were trained on. */
+#define PROBES_MIN 12
+/* Each such round asks for so many times as many. */
+#define ROWS_GROWTH 4
+
+typedef enum FetchedState
+{
+	FETCHED_WAITING,			/* qualifies and has not left the scan */
+	FETCHED_LEFT,
+	FETCHED_OUT					/* invisible, or fails the conditions */
+} FetchedState;
+
+/* A row fetched from the table. */
+typedef struct FetchedRow
+{
+	double		distance;		/* as the operator orders; NaN becomes infinity */
+	ItemPointerData tid;
+	FetchedState state;
+} FetchedRow;
+
+/* A fetched row by its tid, for rounds after the first. */
+typedef struct SeenRow
+{
+	ItemPointerData tid;		/* hash key */
+	uint32		at;
+} SeenRow;
+
+typedef struct IvfScan
+{
+	const IvfType *type;
+	MemoryContext context;		/* of this rescan: everything below */
+	MemoryContext row_context;	/* of one fetched row */
+	bool		started;
+	bool		exhausted;		/* the whole index has been searched */
+
+	/* the query */
+	Datum		query;			/* detoasted; 0 when NULL */
+	double		query_norm_sq;
+	FmgrInfo   *distance;
+	Oid			collation;
+
+	/* the search */
+	OmenIvfMeta meta;
+	const IvfModel *model;
+	IndexPageReader reader;
+	OmenArena	arena;
+	OmenIvfSearch search;
+	double		recall;
+	double		table_rows;		/* about */
+	bool		grown;			/* by a fifth or more since the lists were written */
+
+	/* the table */
+	IndexFetchTableData *fetch;
+	BlockNumber table_blocks;	/* known to exist */
+	TupleTableSlot *slot;
+	AttrNumber	column;			/* 0: an expression */
+	IndexInfo  *info;
+	EState	   *estate;			/* for an expression */
+	ExprState  *qual;
+	ExprContext *qual_context;
+
+	/* what is wanted, and what there is */
+	int64		wanted;			/* -1: unknown */
+	double		rows_asked;		/* of the last round */
+	FetchedRow *rows;
+	uint32		row_count;
+	uint32		row_room;
+	struct HTAB *seen;			/* NULL in the first round */
+	uint32	   *order;			/* rows ready to leave, nearest first */
+	uint32		order_count;
+	uint32		order_next;
+	int64		left;			/* rows that have left */
+	double		last_distance;	/* of the last that left */
+} IvfScan;
+
+IndexScanDesc
+ivf_begin_scan(Relation index, int keys, int orderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, keys, orderbys);
+	IvfScan    *ivf = palloc0(sizeof(IvfScan));
+
+	ivf->type = ivf_type(index);
+	ivf->distance = index_getprocinfo(index, 1, IVF_DISTANCE_PROC);
+	ivf->collation = index->rd_indcollation[0];
+	ivf->context = AllocSetContextCreate(CurrentMemoryContext, "ivf scan", ALLOCSET_DEFAULT_SIZES);
+	ivf->row_context = AllocSetContextCreate(CurrentMemoryContext, "ivf scan row", ALLOCSET_DEFAULT_SIZES);
+	scan->opaque = ivf;
+	return scan;
+}
+
+static void
+close_table(IvfScan *ivf)
+{
+	if (ivf->fetch != NULL)
+		table_index_fetch_end(ivf->fetch);
+	if (ivf->slot != NULL)
+		ExecDropSingleTupleTableSlot(ivf->slot);
+	if (ivf->estate != NULL)
+		FreeExecutorState(ivf->estate);
+	ivf->fetch = NULL;
+	ivf->slot = NULL;
+	ivf->estate = NULL;
+}
+
+/* Back to the state after ivf_begin_scan. */
+static void
+forget_query(IvfScan *ivf)
+{
+	IvfScan		fresh = {
+		.type = ivf->type,
+		.context = ivf->context,
+		.row_context = ivf->row_context,
+		.distance = ivf->distance,
+		.collation = ivf->collation,
+	};
+
+	close_table(ivf);
+	if (ivf->qual_context != NULL)
+		FreeExprContext(ivf->qual_context, true);
+	MemoryContextReset(ivf->context);
+	*ivf = fresh;
+}
+
+void
+ivf_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey orderbys, int orderby_count)
+{
+	forget_query(scan->opaque);
+	if (keys != NULL && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (orderbys != NULL && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+}
+
+void
+ivf_end_scan(IndexScanDesc scan)
+{
+	IvfScan    *ivf = scan->opaque;
+
+	close_table(ivf);
+	/* The conditions' ExprContext belongs to the query's EState, which frees it. */
+	MemoryContextDelete(ivf->row_context);
+	MemoryContextDelete(ivf->context);
+	pfree(ivf);
+	scan->opaque = NULL;
+}
+
+/* ---- starting ---- */
+
+/* Prepares core's search with the model in force. */
+static void
+open_index(IndexScanDesc scan, IvfScan *ivf)
+{
+	Relation	index = scan->indexRelation;
+	const OmenIvfModel *model;
+	OmenPoint	point;
+
+	ivf_arena_init(&ivf->arena, ivf->context);
+	ivf_read_meta(index, &ivf->meta);
+	ivf->model = ivf_model(index, &ivf->meta, ivf->context);
+	model = &ivf->model->view;
+	if (omen_ivf_search_init(&ivf->search, &ivf->arena, model, &ivf->meta,
+							 index_page_store(&ivf->reader, index)) != OMEN_OK)
+		index_page_report(index, OMEN_NO_MEMORY, "");
+	/* A NULL query is farther than anything from anything: any rows will do. */
+	if (ivf->query != (Datum) 0)
+	{
+		float	   *room = palloc(Max(ivf->meta.dim, model->dim_padded) * sizeof(float));
+		float	   *scratch = palloc(model->dim_padded * sizeof(float));
+
+		point.vector = ivf->search.query.vector;
+		ivf_point_from_datum(ivf->type, &ivf->model->rotation, model->metric, model->mean, *model->lift_sq,
+							 ivf->query, room, scratch, &point);
+		ivf->query_norm_sq = omen_simd->norm_sq_f32(ivf->type->floats(ivf->query, room), ivf->meta.dim);
+	}
+	omen_ivf_search_begin(&ivf->search);
+}
+
+static void
+open_table(IndexScanDesc scan, IvfScan *ivf)
+{
+	Relation	index = scan->indexRelation;
+
+	ivf->fetch = table_index_fetch_begin(scan->heapRelation);
+	ivf->slot = table_slot_create(scan->heapRelation, NULL);
+	ivf->column = index->rd_index->indkey.values[0];
+	if (ivf->column == 0)
+	{
+		ivf->info = BuildIndexInfo(index);
+		ivf->estate = CreateExecutorState();
+		GetPerTupleExprContext(ivf->estate)->ecxt_scantuple = ivf->slot;
+	}
+}
+
+/*
+ * The scan's conditions, when it does no harm to test them here as well as
+ * above: they are tested again for rows that leave.
+ */
+static void
+take_wish(IndexScanDesc scan, IvfScan *ivf)
+{
+	IvfWish		wish = ivf_limit_of(scan);
+
+	ivf->wanted = wish.rows;
+	/* What a subplan may do is not to be seen in the condition. */
+	if (wish.node != NULL && wish.node->ss.ps.qual != NULL &&
+		!contain_volatile_functions((Node *) wish.node->ss.ps.plan->qual) &&
+		!contain_subplans((Node *) wish.node->ss.ps.plan->qual))
+	{
+		ivf->qual = wish.node->ss.ps.qual;
+		ivf->qual_context = CreateExprContext(wish.node->ss.ps.state);
+	}
+	ivf->reader.blocks = RelationGetNumberOfBlocks(scan->indexRelation);
+	ivf->grown = ivf->reader.blocks > ivf->meta.written_blocks * 1.2;
+	/* The statistics may be old, but the index's pages are there; half of them full of rows, at least. */
+	ivf->table_rows = (double) ivf->reader.blocks * omen_rows_per_page(ivf->model->view.dim_padded) / 2;
+	ivf->table_rows = Max(ivf->table_rows, (double) ivf->meta.packed_rows);
+	ivf->table_rows = Max(ivf->table_rows, scan->heapRelation->rd_rel->reltuples);
+	ivf->table_rows = Min(ivf->table_rows, 1e8);
+	/* The planner's guess of how many rows qualify tells how many to ask for. */
+	ivf->rows_asked = ivf->wanted >= 0 ? Max(ivf->wanted, 1) : ROWS_UNKNOWN;
+	if (ivf->qual != NULL && scan->heapRelation->rd_rel->reltuples > 0)
+	{
+		double		share = wish.node->ss.ps.plan->plan_rows / scan->heapRelation->rd_rel->reltuples;
+
+		if (share < 1)
+			ivf->rows_asked = ivf->rows_asked * 1.2 / Max(share, 1e-9) + 5;
+	}
+}
+
+static void
+start(IndexScanDesc scan, IvfScan *ivf)
+{
+	ScanKey		order = &scan->orderByData[0];
+	MemoryContext old = MemoryContextSwitchTo(ivf->context);
+
+	if (scan->numberOfOrderBys != 1)
+		elog(ERROR, "an ivf index is scanned by ORDER BY distance only");
+	if (!IsMVCCSnapshot(scan->xs_snapshot))
+		elog(ERROR, "non-MVCC snapshots are not supported by ivf indexes");
+	if (!(order->sk_flags & SK_ISNULL))
+		ivf->query = PointerGetDatum(PG_DETOAST_DATUM_COPY(order->sk_argument));
+	ivf->recall = ivf_recall_target;
+	ivf->last_distance = -INFINITY;
+	open_index(scan, ivf);
+	open_table(scan, ivf);
+	take_wish(scan, ivf);
+	pgstat_count_index_scan(scan->indexRelation);
+	MemoryContextSwitchTo(old);
+	ivf->started = true;
+}
+
+/* ---- fetching rows ---- */
+
+static bool
+passes_conditions(IvfScan *ivf)
+{
+	bool		passes;
+
+	if (ivf->qual == NULL)
+		return true;
+	ivf->qual_context->ecxt_scantuple = ivf->slot;
+	passes = ExecQual(ivf->qual, ivf->qual_context);
+	ResetExprContext(ivf->qual_context);
+	return passes;
+}
+
+/* The indexed value of the row in the slot; false when it is NULL. */
+static bool
+indexed_value(IvfScan *ivf, Datum *value)
+{
+	bool		isnull[INDEX_MAX_KEYS];
+	Datum		values[INDEX_MAX_KEYS];
+
+	if (ivf->column != 0)
+		*value = slot_getattr(ivf->slot, ivf->column, isnull);
+	else
+	{
+		ResetPerTupleExprContext(ivf->estate);
+		FormIndexDatum(ivf->info, ivf->slot, ivf->estate, values, isnull);
+		*value = values[0];
+	}
+	return !isnull[0];
+}
+
+/* Fetches the row at tid and says what it is worth. */
+static FetchedRow
+fetch_row(IndexScanDesc scan, IvfScan *ivf, ItemPointerData tid)
+{
+	FetchedRow	row = {INFINITY, tid, FETCHED_OUT};
+	bool		call_again = false;
+	bool		all_dead = false;
+	MemoryContext old;
+	Datum		value;
+
+	/* The table's fetch moves the tid to the row's live version; the index keeps its own. */
+	if (!table_index_fetch_tuple(ivf->fetch, &tid, scan->xs_snapshot, ivf->slot, &call_again, &all_dead))
+		return row;
+	old = MemoryContextSwitchTo(ivf->row_context);
+	if (indexed_value(ivf, &value) && passes_conditions(ivf))
+	{
+		row.state = FETCHED_WAITING;
+		if (ivf->query != (Datum) 0)
+			row.distance = DatumGetFloat8(FunctionCall2Coll(ivf->distance, ivf->collation, value, ivf->query));
+		/* PostgreSQL sorts NaN behind everything. */
+		if (isnan(row.distance))
+			row.distance = INFINITY;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(ivf->row_context);
+	return row;
+}
+
+static uint32
+remember(IvfScan *ivf, FetchedRow row)
+{
+	if (ivf->row_count == ivf->row_room)
+	{
+		ivf->row_room = ivf->row_room ? ivf->row_room * 2 : 64;
+		ivf->rows = ivf->rows
+			? repalloc_huge(ivf->rows, ivf->row_room * sizeof(FetchedRow))
+			: MemoryContextAlloc(ivf->context, ivf->row_room * sizeof(FetchedRow));
+	}
+	ivf->rows[ivf->row_count] = row;
+	return ivf->row_count++;
+}
+
+/* From the second round on rows are looked up by tid before they are fetched. */
+static void
+begin_seen(IvfScan *ivf)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(ItemPointerData),
+		.entrysize = sizeof(SeenRow),
+		.hcxt = ivf->context,
+	};
+
+	ivf->seen = hash_create("ivf rows seen", Max(256, ivf->row_count * 4), &control,
+							HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (uint32 i = 0; i < ivf->row_count; i++)
+	{
+		SeenRow    *seen = hash_search(ivf->seen, &ivf->rows[i].tid, HASH_ENTER, NULL);
+
+		seen->at = i;
+	}
+}
+
+/* Asking for the table's length is a system call, so only when in doubt. */
+static bool
+block_exists(IndexScanDesc scan, IvfScan *ivf, BlockNumber block)
+{
+	if (block >= ivf->table_blocks)
+		ivf->table_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+	return block < ivf->table_blocks;
+}
+
+/* The row of a hit: remembered, or fetched now. */
+static const FetchedRow *
+row_of_hit(IndexScanDesc scan, IvfScan *ivf, const OmenHit *hit)
+{
+	ItemPointerData tid = {{hit->tid.block_hi, hit->tid.block_lo}, hit->tid.offset};
+	SeenRow    *seen;
+	bool		found;
+	uint32		at;
+
+	if (!ItemPointerIsValid(&tid) || !block_exists(scan, ivf, ItemPointerGetBlockNumber(&tid)))
+		index_page_report(scan->indexRelation, OMEN_CORRUPT, "a row record points nowhere");
+	if (ivf->seen == NULL)
+		at = remember(ivf, fetch_row(scan, ivf, tid));
+	else
+	{
+		seen = hash_search(ivf->seen, &tid, HASH_FIND, &found);
+		if (!found)
+		{
+			/* Entered only after the fetch, which may fail. */
+			at = remember(ivf, fetch_row(scan, ivf, tid));
+			seen = hash_search(ivf->seen, &tid, HASH_ENTER, &found);
+			seen->at = at;
+		}
+		at = seen->at;
+	}
+	return &ivf->rows[at];
+}
+
+/* ---- a round ---- */
+
+/* Core's search, once more with the model in force now when lists were rewritten under it. */
+static void
+run_search(IndexScanDesc scan, IvfScan *ivf, uint32 k, OmenIvfEffort effort)
+{
+	for (int attempt = 0;; attempt++)
+	{
+		OmenStatus	status = omen_ivf_search_run(&ivf->search, k, effort);
+
+		if (status == OMEN_OK)
+			return;
+		if (status == OMEN_STALE && attempt < 3)
+		{
+			uint32		generation = ivf->meta.generation;
+			OmenError	err = ivf->search.error;
+			MemoryContext old = MemoryContextSwitchTo(ivf->context);
+
+			open_index(scan, ivf);
+			MemoryContextSwitchTo(old);
+			if (ivf->meta.generation == generation)
+				index_page_report(scan->indexRelation, OMEN_CORRUPT, err.text);
+			effort.probes = Max(effort.probes, ivf->model->view.lists);
+			continue;
+		}
+		index_page_report(scan->indexRelation, status, ivf->search.error.text);
+	}
+}
+
+/*
+ * Fetches hits, the least possible distance first, until `wanted` rows that
+ * have not left are nearer than the next hit can be.  Returns how many
+ * qualified.
+ */
+static uint32
+fetch_hits(IndexScanDesc scan, IvfScan *ivf, int64 wanted)
+{
+	const OmenIvfModel *model = &ivf->model->view;
+	uint32		room = (uint32) Min(wanted, (int64) ivf->search.hit_count);
+	float	   *nearest = MemoryContextAllocHuge(ivf->context, Max(room, 1) * sizeof(float));
+	uint32		nearest_count = 0;
+	uint32		qualified = 0;
+
+	for (uint32 i = 0; i < ivf->search.hit_count; i++)
+	{
+		const OmenHit *hit = &ivf->search.hits[i];
+		const FetchedRow *row;
+		double		distance;
+
+		if (wanted <= ivf->search.hit_count && nearest_count == room && room > 0 &&
+			hit->estimate - hit->bound > nearest[0])
+			break;
+		CHECK_FOR_INTERRUPTS();
+		row = row_of_hit(scan, ivf, hit);
+		if (row->state != FETCHED_WAITING || row->distance < ivf->last_distance)
+			continue;
+		qualified++;
+		distance = ivf_index_distance(model->metric, row->distance, ivf->query_norm_sq, *model->lift_sq);
+		omen_heap_offer(nearest, &nearest_count, room, (float) Min(distance, OMEN_ADD_LAST));
+	}
+	pfree(nearest);
+	return qualified;
+}
+
+static IvfScan *sorting;		/* qsort's third argument */
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const FetchedRow *x = &sorting->rows[*(const uint32 *) a];
+	const FetchedRow *y = &sorting->rows[*(const uint32 *) b];
+
+	if (x->distance != y->distance)
+		return x->distance < y->distance ? -1 : 1;
+	return ItemPointerCompare(unconstify(ItemPointerData *, &x->tid), unconstify(ItemPointerData *, &y->tid));
+}
+
+/*
+ * Lines up the rows that may leave now, nearest first: the best `most`, since
+ * behind those there may be rows not fetched yet; none nearer than one that
+ * has left.
+ */
+static void
+line_up(IvfScan *ivf, int64 most)
+{
+	if (ivf->order != NULL)
+		pfree(ivf->order);
+	ivf->order = MemoryContextAllocHuge(ivf->context, Max(ivf->row_count, 1) * sizeof(uint32));
+	ivf->order_count = 0;
+	ivf->order_next = 0;
+	for (uint32 i = 0; i < ivf->row_count; i++)
+		if (ivf->rows[i].state == FETCHED_WAITING && ivf->rows[i].distance >= ivf->last_distance)
+			ivf->order[ivf->order_count++] = i;
+	sorting = ivf;
+	qsort(ivf->order, ivf->order_count, sizeof(uint32), compare_rows);
+	ivf->order_count = (uint32) Min((int64) ivf->order_count, most);
+}
+
+/* Rows kept back, behind all others, once there is nothing else. */
+static void
+line_up_late(IvfScan *ivf)
+{
+	ivf->last_distance = -INFINITY;
+	line_up(ivf, ivf->row_count);
+}
+
+/* The effort for the best k: everything, the setting's, or the calibrated. */
+static OmenIvfEffort
+effort_for(IvfScan *ivf, uint32 k)
+{
+	const OmenIvfModel *model = &ivf->model->view;
+	OmenIvfEffort effort;
+
+	if (k == OMEN_K_ALL)
+		return (OmenIvfEffort) {INFINITY, model->lists};
+	if (ivf_probes > 0)
+		return (OmenIvfEffort) {INFINITY, (uint32) ivf_probes};
+	effort = omen_ivf_effort(model, k, ivf->recall, ivf->grown);
+	effort.probes = Max(effort.probes, PROBES_MIN);
+	return effort;
+}
+
+/* One round, or several: lines up more rows to leave, or has searched everything. */
+static void
+search_round(IndexScanDesc scan, IvfScan *ivf)
+{
+	int64		batch;
+	uint32		qualified;
+
+	/* More are taken than the plan said: conditions not tested here, ties, locked rows. */
+	if (ivf->left >= ivf->wanted)
+		ivf->wanted = -1;
+	/* Not knowing, half of what is asked for: neighbours of the rest may be missing. */
+	batch = ivf->wanted >= 0 ? ivf->wanted - ivf->left : (int64) (ivf->rows_asked - ivf->left) / 2;
+	batch = Max(batch, 1);
+	for (;;)
+	{
+		bool		everything = ivf->rows_asked >= ivf->table_rows;
+		uint32		k = everything ? OMEN_K_ALL : (uint32) ivf->rows_asked;
+
+		if (ivf->row_count > 0 && ivf->seen == NULL)
+			begin_seen(ivf);
+		run_search(scan, ivf, k, effort_for(ivf, k));
+		qualified = fetch_hits(scan, ivf, batch);
+		elog(DEBUG1, "ivf scan: k %u, %u lists probed, %u skipped, " UINT64_FORMAT " codes, " UINT64_FORMAT
+			 " records, %u hits, %u rows fetched, %u qualify", k, ivf->search.stats.lists_probed,
+			 ivf->search.stats.lists_skipped, ivf->search.stats.codes_scanned, ivf->search.stats.records_read,
+			 ivf->search.hit_count, ivf->row_count, qualified);
+		ivf->exhausted = everything && qualified < batch;
+		if (qualified >= batch || everything)
+			break;
+		/* By the share that qualified, and some more; at least twice as many. */
+		ivf->rows_asked *= Max(2.0, 1.5 * batch / (qualified + 1.0));
+	}
+	line_up(ivf, batch);
+	/* Should more be asked for than the plan said, or it said nothing. */
+	ivf->rows_asked *= ROWS_GROWTH;
+}
+
+bool
+ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
+{
+	IvfScan    *ivf = scan->opaque;
+	FetchedRow *row;
+
+	Assert(ScanDirectionIsForward(direction));
+	if (!ivf->started)
+		start(scan, ivf);
+	while (ivf->order_next >= ivf->order_count)
+	{
+		if (ivf->exhausted)
+		{
+			if (ivf->last_distance == -INFINITY)
+				return false;
+			line_up_late(ivf);
+			if (ivf->order_count == 0)
+				return false;
+			continue;
+		}
+		search_round(scan, ivf);
+	}
+	row = &ivf->rows[ivf->order[ivf->order_next++]];
+	row->state = FETCHED_LEFT;
+	if (ivf->left++ == 0 || row->distance > ivf->last_distance)
+		ivf->last_distance = row->distance;
+	scan->xs_heaptid = row->tid;
+	scan->xs_recheck = false;
+	scan->xs_recheckorderby = false;
+	return true;
+}

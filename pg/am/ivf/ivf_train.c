@@ -1,0 +1,192 @@
+/*
+ * ivf_train.c - see ivf_train.h.
+ *
+ * The mean is only an origin, chosen to keep numbers small, so a thousand rows
+ * find it well enough; it is fixed before the sample is taken, because the
+ * sample is kept in eight bits relative to it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "am/ivf/ivf_train.h"
+#include "miscadmin.h"
+
+/* k-means wants so many rows a list; with less memory it makes do with fewer, or with fewer lists. */
+#define ROWS_PER_LIST 50
+/* So many rows are taken for few lists, too: they tell the lift and serve as queries to calibrate with. */
+#define ROWS_MIN 10000
+#define ROWS_WHATEVER_MEMORY 64
+#define ITERATIONS 6
+#define QUERIES 1024
+
+static void *
+train_alloc(IvfTraining *training, OmenArena *arena, size_t count, size_t item_bytes)
+{
+	void	   *memory = omen_arena_zero(arena, count, item_bytes);
+
+	if (memory == NULL)
+		index_page_report(training->index, OMEN_NO_MEMORY, "");
+	return memory;
+}
+
+static void
+train_check(IvfTraining *training, OmenStatus status)
+{
+	if (status != OMEN_OK)
+		index_page_report(training->index, status, "its lists could not be trained");
+}
+
+void
+ivf_train_begin(IvfTraining *training, Relation index, OmenMetric metric, uint32 dim, uint64 seed)
+{
+	memset(training, 0, sizeof(*training));
+	training->index = index;
+	training->metric = metric;
+	training->dim = dim;
+	training->dim_padded = omen_dim_padded(dim);
+	training->random.state = seed;
+	ivf_arena_init(&training->arena, CurrentMemoryContext);
+	ivf_arena_init(&training->sample_arena, CurrentMemoryContext);
+	training->vector = train_alloc(training, &training->arena, training->dim_padded, sizeof(float));
+	training->mean_sum = train_alloc(training, &training->arena, training->dim_padded, sizeof(double));
+}
+
+void
+ivf_train_look(IvfTraining *training, const OmenPoint *point)
+{
+	if (point->last || training->mean_rows >= IVF_LOOK_ROWS)
+		return;
+	for (uint32 d = 0; d < training->dim_padded; d++)
+		training->mean_sum[d] += point->vector[d];
+	training->mean_rows++;
+}
+
+void
+ivf_train_begin_sample(IvfTraining *training, uint32 lists, double rows)
+{
+	size_t		row_bytes = training->dim_padded + 3 * sizeof(float);
+	double		by_memory = (double) maintenance_work_mem * 1024 / 2 / row_bytes;
+	double		room = Min(Max((double) ROWS_PER_LIST * lists, ROWS_MIN), by_memory);
+
+	training->mean = train_alloc(training, &training->arena, training->dim_padded, sizeof(float));
+	for (uint32 d = 0; d < training->dim_padded && training->mean_rows > 0; d++)
+		training->mean[d] = (float) (training->mean_sum[d] / training->mean_rows);
+
+	room = Max(room, ROWS_WHATEVER_MEMORY);
+	/* The number of rows is an estimate. */
+	training->sample_room = (uint32) Min(room, rows * 1.5 + 1000);
+	train_check(training, omen_byte_rows_init(&training->sample, &training->sample_arena, training->dim_padded,
+											  training->sample_room, training->metric == OMEN_INNER_PRODUCT));
+	training->norm_sq = train_alloc(training, &training->sample_arena, training->sample_room, sizeof(float));
+	training->sample.count = 0;
+}
+
+/* Reservoir sampling (Vitter 1985, algorithm R). */
+bool
+ivf_train_wants(IvfTraining *training)
+{
+	uint64		place;
+
+	training->rows_seen++;
+	if (training->sample.count < training->sample_room)
+	{
+		training->sample_place = training->sample.count;
+		return true;
+	}
+	place = omen_random_below(&training->random, (uint64) training->rows_seen);
+	training->sample_place = (uint32) Min(place, UINT32_MAX);
+	return place < training->sample_room;
+}
+
+void
+ivf_train_sample(IvfTraining *training, const OmenPoint *point, float norm_sq)
+{
+	uint32		at = training->sample_place;
+
+	if (point->last || !isfinite(norm_sq))
+		return;
+	if (at == training->sample.count)
+		training->sample.count++;
+	training->sample.scale[at] = omen_bytes_from_floats(point->vector, training->dim_padded,
+														training->sample.values + (size_t) at * training->dim_padded);
+	training->norm_sq[at] = norm_sq;
+}
+
+/* Inner product: every row is lifted to the length of the longest. */
+static float
+lift_sample(IvfTraining *training)
+{
+	OmenByteRows *sample = &training->sample;
+	float		lift_sq = 0;
+
+	if (training->metric != OMEN_INNER_PRODUCT)
+		return 0;
+	for (uint32 i = 0; i < sample->count; i++)
+		lift_sq = Max(lift_sq, training->norm_sq[i]);
+	for (uint32 i = 0; i < sample->count; i++)
+		sample->extra[i] = sqrtf(lift_sq - training->norm_sq[i]);
+	return lift_sq;
+}
+
+void
+ivf_train_finish(IvfTraining *training, uint32 lists)
+{
+	bool		lifted = training->metric == OMEN_INNER_PRODUCT;
+	OmenIvfModel *model = &training->model;
+	OmenArena	scratch;
+
+	lists = Max(Min(lists, training->sample.count), 1);
+	omen_ivf_model_create(model, train_alloc(training, &training->arena,
+											 omen_ivf_model_bytes(training->dim, lists), 1),
+						  training->dim, lists, training->metric);
+	if (training->mean != NULL)
+		memcpy(model->mean, training->mean, training->dim_padded * sizeof(float));
+	*model->lift_sq = lift_sample(training);
+
+	ivf_arena_init(&scratch, CurrentMemoryContext);
+	train_check(training, omen_byte_rows_init(&training->centroids, &training->arena, training->dim_padded,
+											  lists, lifted));
+	if (lists > 1)
+		train_check(training, omen_kmeans_train(&training->sample, &training->centroids, ITERATIONS,
+												omen_random_next(&training->random), &scratch, &ivf_interrupts));
+	train_check(training, omen_ivf_model_set_centroids(model, &training->centroids, &scratch));
+	omen_arena_reset(&scratch);
+}
+
+OmenByteRows
+ivf_train_queries(IvfTraining *training)
+{
+	OmenByteRows queries = training->sample;
+
+	/* A reservoir is in no order that matters once it has turned over; before, spread over it. */
+	queries.count = Min(queries.count, QUERIES);
+	if (training->sample.count > queries.count)
+	{
+		uint32		step = training->sample.count / queries.count;
+
+		for (uint32 q = 1; q < queries.count; q++)
+		{
+			memcpy(queries.values + (size_t) q * queries.dim,
+				   queries.values + (size_t) q * step * queries.dim, queries.dim);
+			queries.scale[q] = queries.scale[q * step];
+		}
+	}
+	return queries;
+}
+
+void
+ivf_train_forget_sample(IvfTraining *training)
+{
+	omen_arena_reset(&training->sample_arena);
+}
+
+void
+ivf_train_end(IvfTraining *training)
+{
+	omen_arena_reset(&training->sample_arena);
+	omen_arena_reset(&training->arena);
+}

@@ -1,0 +1,544 @@
+/*
+ * ivf_writer.c - writing one generation of an index.
+ *
+ * Rows arrive in the table's order.  Each is assigned to a list and coded;
+ * its record goes to a row page at once, its posting through a sort by list,
+ * which keeps to maintenance_work_mem and spills beyond it.  Rows are taken in
+ * batches, so that assignment can use whole tiles.
+ *
+ * Row pages are filled in private memory: no lock is held while the table is
+ * read.  Nothing points to any of these pages before the meta page does, which
+ * is written last.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "am/ivf/ivf_am.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "commands/progress.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/backend_progress.h"
+#include "utils/memutils.h"
+#include "utils/tuplesort.h"
+
+#define BATCH 256
+
+struct IvfWriter
+{
+	Relation	index;
+	ForkNumber	fork;
+	bool		log;
+	OmenIvfModel *model;
+	OmenIvfMeta meta;
+	OmenArena	arena;
+	double		rows;
+
+	/* the batch at hand */
+	uint32		waiting;
+	float	   *vectors;		/* [BATCH][dim_padded] */
+	OmenPoint	points[BATCH];
+	OmenTid		tids[BATCH];
+	OmenByteRows bytes;
+	uint32		list[BATCH];
+	float		norm_sq[BATCH];
+	float		lift_sq[BATCH];
+
+	/* lists */
+	const OmenByteRows *centroids;
+	float	   *centroid_norm_sq;
+	OmenCalibrator *calibrator;
+	double	   *spread;			/* [lists] sums of squared residuals */
+	uint32	   *list_rows;		/* [lists] */
+	bool		codes_rows;		/* else only postings were added */
+
+	/* row pages */
+	PGAlignedBlock row_page;
+	Buffer		row_buffer;		/* where row_page will go; pinned */
+	float	   *scratch;
+	OmenRowRecord *record;
+
+	/* postings */
+	Tuplesortstate *sort;
+	TupleTableSlot *put_slot;
+	TupleTableSlot *get_slot;
+	bytea	   *posting;
+	uint32		posting_bytes;
+	uint32	   *packed_map;
+	uint32		packed_room;
+	uint32	   *directory_map;
+
+	/* rows that come after the lists are written: they go to tails */
+	bool		late;
+	uint64		late_rows;
+	OmenDirectoryEntry *directory;	/* [lists] */
+};
+
+static int
+check_interrupts(void *context, uint64_t done, uint64_t total)
+{
+	CHECK_FOR_INTERRUPTS();
+	return 1;
+}
+
+const OmenProgress ivf_interrupts = {check_interrupts, NULL};
+
+static void *
+writer_alloc(IvfWriter *writer, size_t count, size_t item_bytes)
+{
+	void	   *memory = omen_arena_zero(&writer->arena, count, item_bytes);
+
+	if (memory == NULL)
+		index_page_report(writer->index, OMEN_NO_MEMORY, "");
+	return memory;
+}
+
+static void
+writer_check(IvfWriter *writer, OmenStatus status)
+{
+	if (status != OMEN_OK)
+		index_page_report(writer->index, status, "its lists could not be written");
+}
+
+/* The sort has maintenance_work_mem less what the model and the calibration take of it. */
+static void
+begin_sort(IvfWriter *writer, uint32 queries)
+{
+	Size		taken = writer->model->byte_count + (Size) queries * (writer->model->dim_padded + 2048);
+	int			memory = maintenance_work_mem - (int) Min(taken / 1024, (Size) maintenance_work_mem / 2);
+
+	TupleDesc	desc = CreateTemplateTupleDesc(2);
+	AttrNumber	columns[] = {1};
+	Oid			operators[] = {Int4LessOperator};
+	Oid			collations[] = {InvalidOid};
+	bool		nulls_first[] = {false};
+
+	TupleDescInitEntry(desc, 1, "list", INT4OID, -1, 0);
+	TupleDescInitEntry(desc, 2, "posting", BYTEAOID, -1, 0);
+	writer->put_slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	writer->get_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	writer->sort = tuplesort_begin_heap(desc, 1, columns, operators, collations, nulls_first,
+										Max(memory, 64), NULL, false);
+}
+
+static void
+end_sort(IvfWriter *writer)
+{
+	tuplesort_end(writer->sort);
+	ExecDropSingleTupleTableSlot(writer->put_slot);
+	ExecDropSingleTupleTableSlot(writer->get_slot);
+	writer->sort = NULL;
+}
+
+IvfWriter *
+ivf_writer_create(Relation index, ForkNumber fork, bool log, OmenIvfModel *model, const OmenIvfMeta *meta)
+{
+	IvfWriter  *writer = palloc0(sizeof(IvfWriter));
+	uint32		dim = model->dim_padded;
+
+	writer->index = index;
+	writer->fork = fork;
+	writer->log = log;
+	writer->model = model;
+	writer->meta = *meta;
+	ivf_arena_init(&writer->arena, CurrentMemoryContext);
+	writer->vectors = writer_alloc(writer, (size_t) BATCH * dim, sizeof(float));
+	writer_check(writer, omen_byte_rows_init(&writer->bytes, &writer->arena, dim, BATCH,
+											 model->metric == OMEN_INNER_PRODUCT));
+	writer->spread = writer_alloc(writer, model->lists, sizeof(double));
+	writer->list_rows = writer_alloc(writer, model->lists, sizeof(uint32));
+	writer->scratch = writer_alloc(writer, omen_ivf_encode_scratch(dim), sizeof(float));
+	writer->record = writer_alloc(writer, 1, omen_row_bytes(dim));
+	writer->posting_bytes = omen_posting_bytes(dim);
+	writer->posting = writer_alloc(writer, 1, VARHDRSZ + writer->posting_bytes);
+	SET_VARSIZE(writer->posting, VARHDRSZ + writer->posting_bytes);
+	writer->directory_map = writer_alloc(writer, omen_directory_pages(model->lists), sizeof(uint32));
+	writer->directory = writer_alloc(writer, model->lists, sizeof(OmenDirectoryEntry));
+	for (uint32 l = 0; l < model->lists; l++)
+		writer->directory[l] = (OmenDirectoryEntry) {OMEN_NO_BLOCK, OMEN_NO_BLOCK, 0, 0};
+	writer->row_buffer = InvalidBuffer;
+	return writer;
+}
+
+void
+ivf_writer_set_lists(IvfWriter *writer, const OmenByteRows *centroids, const OmenByteRows *queries)
+{
+	writer->centroids = centroids;
+	writer->centroid_norm_sq = writer_alloc(writer, centroids->count, sizeof(float));
+	for (uint32 l = 0; l < centroids->count; l++)
+		writer->centroid_norm_sq[l] = omen_byte_row_norm_sq(centroids, l);
+	if (queries != NULL)
+		writer_check(writer, omen_calibrator_create(&writer->calibrator, &writer->arena, writer->model, queries));
+	begin_sort(writer, queries ? queries->count : 0);
+}
+
+/* ---- row pages ---- */
+
+static void
+flush_row_page(IvfWriter *writer)
+{
+	OmenPageTrailer *trailer = omen_page_trailer(writer->row_page.data);
+
+	if (writer->row_buffer == InvalidBuffer)
+		return;
+	index_page_set_used(writer->row_page.data, trailer->count * omen_row_bytes(writer->model->dim_padded));
+	LockBuffer(writer->row_buffer, BUFFER_LOCK_EXCLUSIVE);
+	index_page_write(writer->index, writer->row_buffer, writer->log, writer->row_page.data);
+	writer->row_buffer = InvalidBuffer;
+}
+
+/* Puts writer->record on the row page at hand, or the next; returns its slot. */
+static uint32
+store_record(IvfWriter *writer)
+{
+	uint32		dim = writer->model->dim_padded;
+	uint32		bytes = omen_row_bytes(dim);
+	uint32		per_page = omen_rows_per_page(dim);
+	OmenPageTrailer *trailer = omen_page_trailer(writer->row_page.data);
+	BlockNumber block;
+
+	if (writer->row_buffer != InvalidBuffer && trailer->count == per_page)
+		flush_row_page(writer);
+	if (writer->row_buffer == InvalidBuffer)
+	{
+		writer->row_buffer = index_page_reserve(writer->index, writer->fork, writer->log, OMEN_PAGE_ROW,
+												writer->meta.row_generation);
+		index_page_init(writer->row_page.data, OMEN_PAGE_ROW, writer->meta.row_generation, 0);
+	}
+	block = BufferGetBlockNumber(writer->row_buffer);
+	if (block >= OMEN_NO_SLOT / per_page)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("index \"%s\" cannot hold more rows", RelationGetRelationName(writer->index)),
+				 errhint("Partition the table.")));
+	memcpy(omen_page_body(writer->row_page.data) + trailer->count * bytes, writer->record, bytes);
+	return block * per_page + trailer->count++;
+}
+
+/* ---- batches ---- */
+
+static void
+put_posting(IvfWriter *writer, uint32 list)
+{
+	TupleTableSlot *slot = writer->put_slot;
+
+	ExecClearTuple(slot);
+	slot->tts_values[0] = Int32GetDatum((int32) list);
+	slot->tts_values[1] = PointerGetDatum(writer->posting);
+	slot->tts_isnull[0] = slot->tts_isnull[1] = false;
+	ExecStoreVirtualTuple(slot);
+	tuplesort_puttupleslot(writer->sort, slot);
+	if (writer->late)
+		writer->late_rows++;
+	else
+	{
+		writer->list_rows[list]++;
+		writer->rows++;
+	}
+}
+
+/* The mean squared residual counts the lift as the coordinate it is, and an error as none. */
+static double
+residual_sq(IvfWriter *writer, const OmenPoint *point, uint32 row, uint32 list)
+{
+	OmenIvfModel *model = writer->model;
+	double		gap = 0;
+
+	omen_ivf_centroid(model, list, writer->scratch);
+	if (model->metric == OMEN_INNER_PRODUCT)
+		gap = writer->bytes.extra[row] - sqrt(model->extra_sq[list]);
+	return Max(omen_simd->l2sq_f32(point->vector, writer->scratch, model->dim_padded) + gap * gap -
+			   (double) point->lost * point->lost, 0.0);
+}
+
+static void
+flush_batch(IvfWriter *writer)
+{
+	OmenIvfModel *model = writer->model;
+	uint32		dim = model->dim_padded;
+	OmenByteRows *bytes = &writer->bytes;
+	uint8	   *posting = (uint8 *) VARDATA(writer->posting);
+
+	if (writer->waiting == 0)
+		return;
+	bytes->count = writer->waiting;
+	for (uint32 r = 0; r < writer->waiting; r++)
+	{
+		const OmenPoint *point = &writer->points[r];
+
+		bytes->scale[r] = omen_bytes_from_floats(point->vector, dim, bytes->values + (size_t) r * dim);
+		writer->lift_sq[r] = point->lift_sq;
+		writer->norm_sq[r] = omen_simd->dot_f32(point->vector, point->vector, dim) - point->lost * point->lost;
+		if (bytes->extra)
+			bytes->extra[r] = sqrtf(Max(point->lift_sq, 0.0f));
+		writer->list[r] = 0;
+	}
+	if (model->lists > 1)
+		writer_check(writer, omen_assign(bytes, writer->centroids, writer->centroid_norm_sq, writer->list, NULL));
+	if (writer->calibrator)
+		omen_calibrator_add(writer->calibrator, bytes, writer->list, writer->norm_sq, writer->lift_sq);
+	for (uint32 r = 0; r < writer->waiting; r++)
+	{
+		uint32		list = writer->list[r];
+		uint32		slot;
+
+		omen_ivf_encode(model, &writer->points[r], list, writer->tids[r], writer->scratch, writer->record, posting);
+		slot = store_record(writer);
+		memcpy(posting + writer->posting_bytes - sizeof(slot), &slot, sizeof(slot));
+		put_posting(writer, list);
+		if (!writer->points[r].last)
+			writer->spread[list] += residual_sq(writer, &writer->points[r], r, list);
+	}
+	writer->waiting = 0;
+}
+
+float *
+ivf_writer_next(IvfWriter *writer)
+{
+	return writer->vectors + (size_t) writer->waiting * writer->model->dim_padded;
+}
+
+void
+ivf_writer_add(IvfWriter *writer, const OmenPoint *point, OmenTid tid)
+{
+	writer->codes_rows = true;
+	writer->points[writer->waiting] = *point;
+	writer->tids[writer->waiting] = tid;
+	if (++writer->waiting == BATCH)
+		flush_batch(writer);
+}
+
+void
+ivf_writer_add_posting(IvfWriter *writer, uint32 list, const uint8 *posting)
+{
+	if (writer->sort == NULL)
+		begin_sort(writer, 0);
+	memcpy(VARDATA(writer->posting), posting, writer->posting_bytes);
+	put_posting(writer, list);
+}
+
+/* ---- lists ---- */
+
+static OmenStatus
+emit_packed(void *context, const uint8_t *body, uint32_t used)
+{
+	IvfWriter  *writer = context;
+	Buffer		buffer = index_page_new(writer->index, writer->fork);
+	PGAlignedBlock page;
+
+	if (writer->meta.packed_pages == writer->packed_room)
+	{
+		uint32		room = writer->packed_room ? writer->packed_room * 2 : 1024;
+		uint32	   *map = writer_alloc(writer, room, sizeof(uint32));
+
+		if (writer->packed_room > 0)
+			memcpy(map, writer->packed_map, writer->packed_room * sizeof(uint32));
+		writer->packed_map = map;
+		writer->packed_room = room;
+	}
+	writer->packed_map[writer->meta.packed_pages] = BufferGetBlockNumber(buffer);
+	index_page_init(page.data, OMEN_PAGE_PACKED, writer->meta.generation, writer->meta.packed_pages++);
+	memcpy(omen_page_body(page.data), body, used);
+	omen_page_trailer(page.data)->count = used;
+	index_page_set_used(page.data, used);
+	index_page_write(writer->index, buffer, writer->log, page.data);
+	CHECK_FOR_INTERRUPTS();
+	return OMEN_OK;
+}
+
+static void
+write_lists(IvfWriter *writer)
+{
+	OmenIvfModel *model = writer->model;
+	OmenPacker	packer;
+	bool		more;
+	int64		written = 0;
+
+	tuplesort_performsort(writer->sort);
+	writer_check(writer, omen_packer_init(&packer, &writer->arena, model->dim_padded, emit_packed, writer));
+	more = tuplesort_gettupleslot(writer->sort, true, false, writer->get_slot, NULL);
+	for (uint32 l = 0; l < model->lists; l++)
+	{
+		writer_check(writer, omen_packer_list(&packer, &model->start[l].place));
+		model->start[l].count = writer->list_rows[l];
+		for (uint32 i = 0; i < writer->list_rows[l] && more; i++)
+		{
+			bool		isnull;
+			bytea	   *posting;
+
+			Assert(DatumGetInt32(slot_getattr(writer->get_slot, 1, &isnull)) == (int32) l);
+			posting = DatumGetByteaPP(slot_getattr(writer->get_slot, 2, &isnull));
+			writer_check(writer, omen_packer_add(&packer, (uint8 *) VARDATA_ANY(posting)));
+			more = tuplesort_gettupleslot(writer->sort, true, false, writer->get_slot, NULL);
+			if (++written % 1024 == 0)
+				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, written);
+		}
+	}
+	writer_check(writer, omen_packer_finish(&packer));
+	end_sort(writer);
+}
+
+/* ---- tails ---- */
+
+static void
+tail_page_out(IvfWriter *writer, Buffer buffer, char *page, BlockNumber next)
+{
+	OmenPageTrailer *trailer = omen_page_trailer(page);
+
+	trailer->next = next;
+	index_page_set_used(page, trailer->count * writer->posting_bytes);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	index_page_write(writer->index, buffer, writer->log, page);
+}
+
+/* The late rows' postings, a chain of pages for each list that has any. */
+static void
+write_tails(IvfWriter *writer)
+{
+	uint32		per_page = omen_postings_per_tail(writer->model->dim_padded);
+	Buffer		buffer = InvalidBuffer;
+	PGAlignedBlock page;
+	OmenPageTrailer *trailer = omen_page_trailer(page.data);
+
+	tuplesort_performsort(writer->sort);
+	while (tuplesort_gettupleslot(writer->sort, true, false, writer->get_slot, NULL))
+	{
+		bool		isnull;
+		uint32		list = (uint32) DatumGetInt32(slot_getattr(writer->get_slot, 1, &isnull));
+		bytea	   *posting = DatumGetByteaPP(slot_getattr(writer->get_slot, 2, &isnull));
+
+		if (buffer == InvalidBuffer || trailer->list != list || trailer->count == per_page)
+		{
+			Buffer		next = index_page_reserve(writer->index, writer->fork, writer->log, OMEN_PAGE_TAIL,
+												  writer->meta.generation);
+			BlockNumber block = BufferGetBlockNumber(next);
+
+			if (buffer != InvalidBuffer)
+				tail_page_out(writer, buffer, page.data, trailer->list == list ? block : OMEN_NO_BLOCK);
+			index_page_init(page.data, OMEN_PAGE_TAIL, writer->meta.generation, list);
+			if (writer->directory[list].tail_pages++ == 0)
+				writer->directory[list].tail_first = block;
+			writer->directory[list].tail_last = block;
+			buffer = next;
+		}
+		memcpy(omen_page_body(page.data) + trailer->count++ * writer->posting_bytes, VARDATA_ANY(posting),
+			   writer->posting_bytes);
+	}
+	if (buffer != InvalidBuffer)
+		tail_page_out(writer, buffer, page.data, OMEN_NO_BLOCK);
+	end_sort(writer);
+}
+
+/* The model says where directory pages are, and is written before them. */
+static void
+reserve_directory(IvfWriter *writer)
+{
+	for (uint32 p = 0; p < omen_directory_pages(writer->model->lists); p++)
+	{
+		Buffer		buffer = index_page_reserve(writer->index, writer->fork, writer->log, OMEN_PAGE_DIRECTORY,
+												writer->meta.generation);
+
+		writer->directory_map[p] = BufferGetBlockNumber(buffer);
+		ReleaseBuffer(buffer);
+	}
+}
+
+static void
+write_directory(IvfWriter *writer)
+{
+	uint32		lists = writer->model->lists;
+
+	for (uint32 p = 0; p < omen_directory_pages(lists); p++)
+	{
+		Buffer		buffer = ReadBufferExtended(writer->index, writer->fork, writer->directory_map[p], RBM_NORMAL,
+												NULL);
+		uint32		first = p * OMEN_DIRECTORY_PER_PAGE;
+		uint32		count = Min(lists - first, OMEN_DIRECTORY_PER_PAGE);
+		PGAlignedBlock page;
+
+		index_page_init(page.data, OMEN_PAGE_DIRECTORY, writer->meta.generation, p);
+		memcpy(omen_page_body(page.data), writer->directory + first, count * sizeof(OmenDirectoryEntry));
+		index_page_set_used(page.data, count * sizeof(OmenDirectoryEntry));
+		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+		index_page_write(writer->index, buffer, writer->log, page.data);
+	}
+}
+
+static void
+write_meta(IvfWriter *writer)
+{
+	Buffer		buffer = ReadBufferExtended(writer->index, writer->fork, OMEN_META_BLOCK, RBM_NORMAL, NULL);
+	PGAlignedBlock page;
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	index_page_init(page.data, OMEN_PAGE_META, 0, 0);
+	memcpy(omen_page_body(page.data), &writer->meta, sizeof(OmenIvfMeta));
+	index_page_set_used(page.data, sizeof(OmenIvfMeta));
+	index_page_write(writer->index, buffer, writer->log, page.data);
+}
+
+static void
+finish_lists(IvfWriter *writer)
+{
+	OmenIvfModel *model = writer->model;
+
+	if (writer->sort == NULL)
+		begin_sort(writer, 0);
+	flush_batch(writer);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_WRITE);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) writer->rows);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+	writer->meta.packed_pages = 0;
+	write_lists(writer);
+	if (writer->codes_rows)
+		for (uint32 l = 0; l < model->lists; l++)
+			model->start[l].spread = writer->list_rows[l] ? (float) (writer->spread[l] / writer->list_rows[l]) : 0.0f;
+	if (writer->calibrator)
+		writer_check(writer, omen_calibrator_finish(writer->calibrator, model, &writer->arena));
+	writer->calibrator = NULL;
+	reserve_directory(writer);
+	ivf_write_model(writer->index, writer->fork, writer->log, model, writer->packed_map,
+					writer->meta.packed_pages, writer->directory_map, writer->meta.generation,
+					&writer->meta.model_block);
+	writer->meta.packed_rows = (uint64) writer->rows;
+	writer->meta.dead_postings = 0;
+}
+
+void
+ivf_writer_begin_late(IvfWriter *writer)
+{
+	finish_lists(writer);
+	writer->late = true;
+	begin_sort(writer, 0);
+}
+
+double
+ivf_writer_finish(IvfWriter *writer, BlockNumber free_rows)
+{
+	if (!writer->late)
+		finish_lists(writer);
+	flush_batch(writer);
+	if (writer->row_buffer != InvalidBuffer)
+	{
+		/* The last row page has room, most likely: the first of the chain that inserts look at. */
+		omen_page_trailer(writer->row_page.data)->list = 1;
+		omen_page_trailer(writer->row_page.data)->next = free_rows;
+		free_rows = BufferGetBlockNumber(writer->row_buffer);
+	}
+	flush_row_page(writer);
+	if (writer->late)
+		write_tails(writer);
+	write_directory(writer);
+	writer->meta.free_rows = free_rows;
+	writer->meta.has_tails = writer->late_rows > 0;
+	writer->meta.written_blocks = RelationGetNumberOfBlocksInFork(writer->index, writer->fork);
+	write_meta(writer);
+	omen_arena_reset(&writer->arena);
+	return writer->rows;
+}

@@ -1,0 +1,104 @@
+/*
+ * dense_distance.h - the distances between dense vectors as SQL functions.
+ *
+ * vector and halfvec differ in their struct and in the kernels they call.
+ * This file defines for one of them l2_distance, l2_squared_distance,
+ * inner_product, negative_inner_product, cosine_distance, spherical_distance
+ * and l1_distance.  Included once by the type's *_function.c, after
+ *
+ *	DENSE_TYPE				the type's name: "vector"
+ *	DENSE_FUNCTION(name)	the name of its SQL function: vector_name
+ *	DENSE_ARGUMENT(n)		argument n of an SQL function, detoasted
+ *	DENSE_KERNEL(op)		the kernel of an operation on its elements
+ *	DenseVector				its struct, with dim and x
+ *
+ * The kernels answer in single precision.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+
+#include "omen/simd.h"
+#include "type/similarity.h"
+#include "type/value_check.h"
+
+typedef struct DensePair
+{
+	const DenseVector *a;
+	const DenseVector *b;
+} DensePair;
+
+/* Both arguments, which must have as many dimensions as each other. */
+static DensePair
+get_pair(FunctionCallInfo fcinfo)
+{
+	DensePair	pair = {DENSE_ARGUMENT(0), DENSE_ARGUMENT(1)};
+
+	omen_check_same_dim(DENSE_TYPE, pair.a->dim, pair.b->dim);
+	return pair;
+}
+
+static float
+pair_dot(DensePair pair)
+{
+	return DENSE_KERNEL(dot)(pair.a->x, pair.b->x, pair.a->dim);
+}
+
+static float
+pair_l2_squared(DensePair pair)
+{
+	return DENSE_KERNEL(l2sq)(pair.a->x, pair.b->x, pair.a->dim);
+}
+
+OMEN_FUNCTION(DENSE_FUNCTION(l2_distance));
+Datum
+DENSE_FUNCTION(l2_distance)(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(sqrt((double) pair_l2_squared(get_pair(fcinfo))));
+}
+
+OMEN_FUNCTION(DENSE_FUNCTION(l2_squared_distance));
+Datum
+DENSE_FUNCTION(l2_squared_distance)(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(pair_l2_squared(get_pair(fcinfo)));
+}
+
+OMEN_FUNCTION(DENSE_FUNCTION(inner_product));
+Datum
+DENSE_FUNCTION(inner_product)(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(pair_dot(get_pair(fcinfo)));
+}
+
+OMEN_FUNCTION(DENSE_FUNCTION(negative_inner_product));
+Datum
+DENSE_FUNCTION(negative_inner_product)(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(-pair_dot(get_pair(fcinfo)));
+}
+
+OMEN_FUNCTION(DENSE_FUNCTION(cosine_distance));
+Datum
+DENSE_FUNCTION(cosine_distance)(PG_FUNCTION_ARGS)
+{
+	DensePair	pair = get_pair(fcinfo);
+
+	PG_RETURN_FLOAT8(omen_cosine_distance(DENSE_KERNEL(cosine)(pair.a->x, pair.b->x, pair.a->dim)));
+}
+
+OMEN_FUNCTION(DENSE_FUNCTION(spherical_distance));
+Datum
+DENSE_FUNCTION(spherical_distance)(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(omen_spherical_distance(pair_dot(get_pair(fcinfo))));
+}
+
+OMEN_FUNCTION(DENSE_FUNCTION(l1_distance));
+Datum
+DENSE_FUNCTION(l1_distance)(PG_FUNCTION_ARGS)
+{
+	DensePair	pair = get_pair(fcinfo);
+
+	PG_RETURN_FLOAT8(DENSE_KERNEL(l1)(pair.a->x, pair.b->x, pair.a->dim));
+}

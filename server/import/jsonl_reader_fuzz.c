@@ -1,0 +1,12 @@
+/*
+ * jsonl_reader_fuzz.c - any bytes as a jsonl file.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "import/reader_fuzz.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	return fuzz_reader(&omen_format_jsonl, data, size);
+}
