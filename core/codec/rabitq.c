@@ -42,34 +42,11 @@ void
 omen_sign_encode(const float *residual, const float *center, uint32_t dim,
 				 uint8_t *code, OmenCodeFactors *factors)
 {
-	float		square[LANES] = {0};
-	float		absolute[LANES] = {0};
-	float		signed_center[LANES] = {0};
-	float		norm_sq;
-	float		l1;
-	float		product;
+	OmenSignSums sums = omen_simd->sign_code_f32(residual, center, dim, code);
+	float		norm_sq = sums.norm_sq;
+	float		l1 = sums.l1;
+	float		product = sums.center_product;
 
-	for (uint32_t i = 0; i < dim; i += LANES)
-	{
-		uint32_t	bits = 0;
-
-		for (uint32_t j = 0; j < LANES; j++)
-		{
-			float		r = residual[i + j];
-			float		c = center[i + j];
-
-			square[j] += r * r;
-			absolute[j] += fabsf(r);
-			signed_center[j] += r >= 0 ? c : -c;
-		}
-		for (uint32_t j = 0; j < LANES; j++)
-			bits |= (uint32_t) (residual[i + j] >= 0) << j;
-		code[i / 8] = (uint8_t) bits;
-		code[i / 8 + 1] = (uint8_t) (bits >> 8);
-	}
-	norm_sq = lane_sum(square);
-	l1 = lane_sum(absolute);
-	product = lane_sum(signed_center);
 	if (!(norm_sq < OMEN_ADD_LAST) || !isfinite(product))
 	{
 		set_last(factors);
@@ -90,30 +67,6 @@ omen_sign_encode(const float *residual, const float *center, uint32_t dim,
 		set_last(factors);
 }
 
-/* Code values 0..15 of r at the given step; returns <u,r> and |u|^2 through the pointers. */
-static void
-u4_quantize(const float *residual, uint32_t dim, float inverse_step, float *product, float *square)
-{
-	float		products[LANES] = {0};
-	float		squares[LANES] = {0};
-
-	for (uint32_t i = 0; i < dim; i += LANES)
-		for (uint32_t j = 0; j < LANES; j++)
-		{
-			float		r = residual[i + j];
-			float		level = r * inverse_step + 8.0f;
-			float		u;
-
-			level = level < 0.0f ? 0.0f : level;
-			level = level > 15.0f ? 15.0f : level;
-			u = (float) (int32_t) level - 7.5f;
-			products[j] += u * r;
-			squares[j] += u * u;
-		}
-	*product = lane_sum(products);
-	*square = lane_sum(squares);
-}
-
 /*
  * Rotated residuals have nearly Gaussian coordinates, for which the best
  * uniform 16-level step is 0.335 standard deviations (Max 1960); the steps
@@ -131,7 +84,7 @@ omen_u4_encode(const float *residual, const float *center, uint32_t dim,
 	float		best = -1.0f;
 	float		best_inverse = 0.0f;
 	float		best_product = 0.0f;
-	float		center_product = 0.0f;
+	float		center_product;
 
 	if (!(norm_sq < OMEN_ADD_LAST))
 	{
@@ -142,36 +95,17 @@ omen_u4_encode(const float *residual, const float *center, uint32_t dim,
 	for (uint32_t s = 0; s < sizeof(u4_steps) / sizeof(u4_steps[0]) && sigma > 1e-30f; s++)
 	{
 		float		inverse = 1.0f / (u4_steps[s] * sigma);
-		float		product;
-		float		square;
-		float		cosine_sq;
+		OmenU4Fit	fit = omen_simd->u4_fit_f32(residual, inverse, dim);
+		float		cosine_sq = fit.product * fit.product / (fit.norm_sq * norm_sq);
 
-		u4_quantize(residual, dim, inverse, &product, &square);
-		cosine_sq = product * product / (square * norm_sq);
 		if (cosine_sq > best)
 		{
 			best = cosine_sq;
 			best_inverse = inverse;
-			best_product = product;
+			best_product = fit.product;
 		}
 	}
-	for (uint32_t i = 0; i < dim; i += 2)
-	{
-		uint8_t		pair = 0;
-
-		for (uint32_t j = 0; j < 2; j++)
-		{
-			float		level = residual[i + j] * best_inverse + 8.0f;
-			uint32_t	value;
-
-			level = level < 0.0f ? 0.0f : level;
-			level = level > 15.0f ? 15.0f : level;
-			value = (uint32_t) level;
-			pair |= (uint8_t) (value << (4 * j));
-			center_product += ((float) value - 7.5f) * center[i + j];
-		}
-		code[i / 2] = pair;
-	}
+	center_product = omen_simd->u4_code_f32(residual, center, best_inverse, dim, code);
 	factors->scale = 0;
 	factors->error = 0;
 	if (best_product > 0)

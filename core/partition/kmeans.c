@@ -32,28 +32,15 @@ omen_byte_rows_init(OmenByteRows *rows, OmenArena *arena, uint32_t dim, uint32_t
 float
 omen_bytes_from_floats(const float *in, uint32_t dim, int8_t *values)
 {
-	float		widest = 0;
-	float		inverse;
+	float		widest = omen_simd->max_abs_f32(in, dim);
+	float		inverse = 127.0f / widest;
 
-	for (uint32_t i = 0; i < dim; i++)
-	{
-		float		magnitude = fabsf(in[i]);
-
-		widest = magnitude > widest ? magnitude : widest;
-	}
-	inverse = 127.0f / widest;
 	if (!(widest > 1e-35f) || !isfinite(widest) || !isfinite(inverse))
 	{
 		memset(values, 0, dim);
 		return 0;
 	}
-	for (uint32_t i = 0; i < dim; i++)
-	{
-		float		value = in[i] * inverse;
-
-		value = value == value ? value : 0.0f;	/* a NaN among finite values */
-		values[i] = (int8_t) (int32_t) (value + (value < 0 ? -0.5f : 0.5f));
-	}
+	omen_simd->i8_from_f32(in, inverse, dim, values);
 	return widest / 127.0f;
 }
 

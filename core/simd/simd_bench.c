@@ -355,6 +355,67 @@ bench_computing(const OmenSimd *t, const char *only)
 	}
 }
 
+static void
+code_bytes(const OmenSimd *t, const float *row, const float *center, uint32_t dim, uint8_t *out)
+{
+	t->i8_from_f32(row, 100 / t->max_abs_f32(row, dim), dim, (int8_t *) out);
+}
+
+static void
+code_signs(const OmenSimd *t, const float *row, const float *center, uint32_t dim, uint8_t *out)
+{
+	sink = t->sign_code_f32(row, center, dim, out).l1;
+}
+
+static void
+fit_u4(const OmenSimd *t, const float *row, const float *center, uint32_t dim, uint8_t *out)
+{
+	sink = t->u4_fit_f32(row, 3.0f, dim).product;
+}
+
+static void
+code_u4(const OmenSimd *t, const float *row, const float *center, uint32_t dim, uint8_t *out)
+{
+	sink = t->u4_code_f32(row, center, 3.0f, dim, out);
+}
+
+/* One row in the first-level cache, coded again and again. */
+static void
+bench_encoding(const OmenSimd *t, const char *only)
+{
+	static const struct
+	{
+		const char *name;
+		void		(*run) (const OmenSimd *t, const float *row, const float *center, uint32_t dim, uint8_t *out);
+	}			encoders[] = {
+		{"i8_from_f32", code_bytes}, {"sign_code_f32", code_signs}, {"u4_fit_f32", fit_u4}, {"u4_code_f32", code_u4}
+	};
+	static float rows[2][DIM_MAX];
+	static uint8_t out[DIM_MAX];
+
+	for (uint32_t i = 0; i < 2 * DIM_MAX; i++)
+		rows[i / DIM_MAX][i % DIM_MAX] = (float) (i * 2654435761u >> 8) / 0x1p23f - 1.0f;
+	for (size_t k = 0; k < sizeof(encoders) / sizeof(encoders[0]); k++)
+		for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++)
+		{
+			double		best = 1e18;
+
+			if (only != NULL && strcmp(only, encoders[k].name) != 0)
+				continue;
+			for (int round = 0; round < 50; round++)
+			{
+				double		start = now_ns();
+
+				for (int i = 0; i < 100; i++)
+					encoders[k].run(t, rows[0], rows[1], dims[d], out);
+				start = (now_ns() - start) / 100;
+				if (start < best)
+					best = start;
+			}
+			printf("%-8s%-14s%6u  %8.2f\n", t->name, encoders[k].name, dims[d], best);
+		}
+}
+
 /* Two sparse vectors of `count` entries among a million, as of vocabularies. */
 static void
 bench_sparse(const OmenSimd *t, const char *only)
@@ -418,6 +479,7 @@ main(int argc, char **argv)
 			continue;
 		bench_streaming(tables[i], argc > 2 ? argv[2] : NULL);
 		bench_computing(tables[i], argc > 2 ? argv[2] : NULL);
+		bench_encoding(tables[i], argc > 2 ? argv[2] : NULL);
 		bench_sparse(tables[i], argc > 2 ? argv[2] : NULL);
 	}
 	free(stream);

@@ -37,6 +37,13 @@
 	void		omen_dots_i8_##isa(const int8_t *rows, uint32_t row_count, \
 								   const int8_t *cols, uint32_t col_count, \
 								   uint32_t dim, int32_t *out, uint32_t out_stride); \
+	float		omen_max_abs_f32_##isa(const float *values, uint32_t dim); \
+	void		omen_i8_from_f32_##isa(const float *values, float inverse, uint32_t dim, int8_t *out); \
+	OmenSignSums omen_sign_code_f32_##isa(const float *residual, const float *center, uint32_t dim, \
+										  uint8_t *code); \
+	OmenU4Fit	omen_u4_fit_f32_##isa(const float *residual, float inverse, uint32_t dim); \
+	float		omen_u4_code_f32_##isa(const float *residual, const float *center, float inverse, \
+									   uint32_t dim, uint8_t *code); \
 	void		omen_hadamard_f32_##isa(float *values, uint32_t n)
 
 OMEN_DECLARE_KERNELS(scalar);

@@ -202,6 +202,7 @@ main(void)
 	{
 		test_dense(tables[i]);
 		test_halves(tables[i]);
+		test_encoding(tables[i]);
 		test_codes(tables[i]);
 	}
 	printf("1..%d\n", tests_run);

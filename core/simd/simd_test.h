@@ -40,6 +40,7 @@ void		run_table_test(const char *name, TableTest test, const OmenSimd *table);
 
 void		test_dense(const OmenSimd *table);
 void		test_halves(const OmenSimd *table);
+void		test_encoding(const OmenSimd *table);
 void		test_codes(const OmenSimd *table);
 
 #endif							/* OMEN_SIMD_TEST_H */

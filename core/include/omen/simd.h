@@ -29,6 +29,21 @@ typedef struct OmenCosineParts
 	float		norm_sq_b;
 } OmenCosineParts;
 
+/* What a sign code's factors are made of (omen/rabitq.h). */
+typedef struct OmenSignSums
+{
+	float		norm_sq;		/* of the residual */
+	float		l1;				/* sum of its magnitudes */
+	float		center_product; /* sum of the center's coordinates, signed as the residual's */
+} OmenSignSums;
+
+/* How well a four-bit code fits its residual r; u are its levels, -7.5 to 7.5. */
+typedef struct OmenU4Fit
+{
+	float		product;		/* <u, r> */
+	float		norm_sq;		/* |u|^2 */
+} OmenU4Fit;
+
 /* Width of a scan block: codes that are scored together. */
 #define OMEN_BLOCK_CODES 32
 /* Highest entry of a scan lookup table: 8 of them fit eight bits (4 positions x 2 nibbles). */
@@ -94,6 +109,23 @@ typedef struct OmenSimd
 	void		(*dots_i8) (const int8_t *rows, uint32_t row_count,
 							const int8_t *cols, uint32_t col_count,
 							uint32_t dim, int32_t *out, uint32_t out_stride);
+
+	/* ---- coding rows; dim is a multiple of 64 ---- */
+
+	/* The greatest magnitude; NaN counts as none. */
+	float		(*max_abs_f32) (const float *values, uint32_t dim);
+	/* values x inverse to the nearest integer, halves away from zero, NaN as 0; no product beyond 127.4 */
+	void		(*i8_from_f32) (const float *values, float inverse, uint32_t dim, int8_t *out);
+	/* Bit i of byte p is set where dimension 8p + i of the residual is not negative. */
+	OmenSignSums (*sign_code_f32) (const float *residual, const float *center, uint32_t dim, uint8_t *code);
+	/*
+	 * Levels 0 .. 15 of values x inverse + 8, cut off; two a byte, the even
+	 * dimension in the low nibble.  Values are finite.  The fit alone, to
+	 * choose `inverse` by; then the code, and <u, center> as the result.
+	 */
+	OmenU4Fit	(*u4_fit_f32) (const float *residual, float inverse, uint32_t dim);
+	float		(*u4_code_f32) (const float *residual, const float *center, float inverse, uint32_t dim,
+								uint8_t *code);
 
 	/* In-place Walsh-Hadamard transform of n (a power of two) values, unnormalised. */
 	void		(*hadamard_f32) (float *values, uint32_t n);
