@@ -72,4 +72,36 @@
 #define OMEN_RESERVE_SETTINGS(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* Whether the role owns the relation, or may do as its owner. */
+#if PG_VERSION_NUM >= 160000
+#define OMEN_OWNS_RELATION(oid, role) object_ownercheck(RelationRelationId, oid, role)
+#else
+#define OMEN_OWNS_RELATION(oid, role) pg_class_ownercheck(oid, role)
+#endif
+
+/*
+ * Plans a query and explains it, as EXPLAIN does without a hook.  Since 18
+ * there is a hook for each node of the plan instead.
+ */
+#define OMEN_EXPLAIN_PER_NODE (PG_VERSION_NUM >= 180000)
+#if PG_VERSION_NUM >= 170000
+#define OMEN_EXPLAIN_QUERY standard_ExplainOneQuery
+#else
+#define OMEN_EXPLAIN_QUERY(query, options, into, es, text, params, environment) \
+	do { \
+		BufferUsage used_before = pgBufferUsage; \
+		BufferUsage used = {0}; \
+		instr_time	started; \
+		instr_time	took; \
+		PlannedStmt *plan; \
+\
+		INSTR_TIME_SET_CURRENT(started); \
+		plan = pg_plan_query(query, text, options, params); \
+		INSTR_TIME_SET_CURRENT(took); \
+		INSTR_TIME_SUBTRACT(took, started); \
+		BufferUsageAccumDiff(&used, &pgBufferUsage, &used_before); \
+		ExplainOnePlan(plan, into, es, text, params, environment, &took, (es)->buffers ? &used : NULL); \
+	} while (0)
+#endif
+
 #endif							/* OMEN_COMPAT_H */

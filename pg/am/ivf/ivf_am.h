@@ -183,6 +183,34 @@ extern void ivf_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey 
 extern bool ivf_get_tuple(IndexScanDesc scan, ScanDirection direction);
 extern void ivf_end_scan(IndexScanDesc scan);
 
+/* ---- what scans have done (ivf_explain.c) ---- */
+
+typedef struct IvfFigures
+{
+	Oid			index;
+	uint64		scans;			/* each rescan counts */
+	uint64		rounds;
+	uint64		lists_probed;
+	uint64		lists_skipped;	/* by the stop rule */
+	uint64		codes_scanned;
+	uint64		records_read;
+	uint64		index_removed;	/* by conditions on the index's own columns, no distance paid */
+	uint64		rows_fetched;	/* from the table, to be ranked by their exact distance */
+	uint64		rows_removed;	/* of those, by the conditions of the scan */
+	double		recall_target;
+	bool		bounded;		/* a bound ended it before it was done */
+} IvfFigures;
+
+/* Of all that the scan has done so far, rescans included. */
+extern IvfFigures ivf_scan_figures(IndexScanDesc scan);
+
+/* Tells what one query has done so far: vector_last_scan() shows the last that was told. */
+extern void ivf_figures_note(const IvfFigures *figures);
+
+extern void ivf_figures_add(IvfFigures *sum, const IvfFigures *figures);
+
+extern void ivf_explain_init(void);
+
 /* ---- what the executor wants of a scan (ivf_limit.c) ---- */
 
 typedef struct IvfWish

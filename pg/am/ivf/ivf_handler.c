@@ -38,6 +38,7 @@ ivf_init(void)
 	OMEN_RESERVE_SETTINGS("ivf");
 	OMEN_RESERVE_SETTINGS("vector");
 	ivf_limit_init();
+	ivf_explain_init();
 }
 
 static bytea *

@@ -111,6 +111,9 @@ typedef struct IvfScan
 	uint32		order_next;
 	int64		left;			/* rows that have left */
 	double		last_distance;	/* of the last that left */
+
+	IvfFigures	figures;		/* of this rescan */
+	IvfFigures	past;			/* of those before it */
 } IvfScan;
 
 IndexScanDesc
@@ -152,8 +155,10 @@ forget_query(IvfScan *ivf)
 		.row_context = ivf->row_context,
 		.distance = ivf->distance,
 		.collation = ivf->collation,
+		.past = ivf->past,
 	};
 
+	ivf_figures_add(&fresh.past, &ivf->figures);
 	close_table(ivf);
 	if (ivf->qual_context != NULL)
 		FreeExprContext(ivf->qual_context, true);
@@ -182,6 +187,29 @@ ivf_end_scan(IndexScanDesc scan)
 	MemoryContextDelete(ivf->context);
 	pfree(ivf);
 	scan->opaque = NULL;
+}
+
+IvfFigures
+ivf_scan_figures(IndexScanDesc scan)
+{
+	IvfScan    *ivf = scan->opaque;
+	IvfFigures	sum = ivf->past;
+
+	ivf_figures_add(&sum, &ivf->figures);
+	return sum;
+}
+
+/* After each round. */
+static void
+note_figures(IvfScan *ivf)
+{
+	ivf->figures.rounds++;
+	ivf->figures.lists_probed = ivf->search.stats.lists_probed;
+	ivf->figures.lists_skipped = ivf->search.stats.lists_skipped;
+	ivf->figures.codes_scanned = ivf->search.stats.codes_scanned;
+	ivf->figures.records_read = ivf->search.stats.records_read;
+	ivf->figures.rows_fetched = ivf->row_count;
+	ivf_figures_note(&ivf->figures);
 }
 
 /* ---- starting ---- */
@@ -280,6 +308,11 @@ start(IndexScanDesc scan, IvfScan *ivf)
 	if (!(order->sk_flags & SK_ISNULL))
 		ivf->query = PointerGetDatum(PG_DETOAST_DATUM_COPY(order->sk_argument));
 	ivf->recall = ivf_recall_target;
+	ivf->figures = (IvfFigures) {
+		.index = RelationGetRelid(scan->indexRelation),
+		.scans = 1,
+		.recall_target = ivf->recall,
+	};
 	ivf->last_distance = -INFINITY;
 	open_index(scan, ivf);
 	open_table(scan, ivf);
@@ -300,6 +333,7 @@ passes_conditions(IvfScan *ivf)
 		return true;
 	ivf->qual_context->ecxt_scantuple = ivf->slot;
 	passes = ExecQual(ivf->qual, ivf->qual_context);
+	ivf->figures.rows_removed += !passes;
 	ResetExprContext(ivf->qual_context);
 	return passes;
 }
@@ -565,10 +599,7 @@ search_round(IndexScanDesc scan, IvfScan *ivf)
 			begin_seen(ivf);
 		run_search(scan, ivf, k, effort_for(ivf, k));
 		qualified = fetch_hits(scan, ivf, batch);
-		elog(DEBUG1, "ivf scan: k %u, %u lists probed, %u skipped, " UINT64_FORMAT " codes, " UINT64_FORMAT
-			 " records, %u hits, %u rows fetched, %u qualify", k, ivf->search.stats.lists_probed,
-			 ivf->search.stats.lists_skipped, ivf->search.stats.codes_scanned, ivf->search.stats.records_read,
-			 ivf->search.hit_count, ivf->row_count, qualified);
+		note_figures(ivf);
 		ivf->exhausted = everything && qualified < batch;
 		if (qualified >= batch || everything)
 			break;

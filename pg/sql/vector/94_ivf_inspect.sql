@@ -1,0 +1,23 @@
+-- ivf: functions that let a user see and verify an index
+-- SPDX-License-Identifier: Apache-2.0
+
+CREATE FUNCTION vector_last_scan(OUT index regclass, OUT recall_target float8, OUT rounds bigint,
+	OUT lists_probed bigint, OUT lists_skipped bigint, OUT codes_scanned bigint, OUT records_read bigint,
+	OUT rows_removed_by_index bigint, OUT rows_fetched bigint, OUT rows_removed bigint, OUT stopped_by_bound boolean)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vector_last_scan() IS 'what the last scan of an ivf index in this session has done';
+
+CREATE FUNCTION vector_index_stats(index regclass, OUT rows bigint, OUT lists int, OUT dimensions int, OUT metric text,
+	OUT generation bigint, OUT trained_rows bigint, OUT calibration_queries int,
+	OUT tail_rows bigint, OUT dead_postings bigint, OUT dead_records bigint,
+	OUT largest_list int, OUT median_list int, OUT imbalance float8, OUT drift float8,
+	OUT bytes bigint, OUT meta_bytes bigint, OUT model_bytes bigint, OUT directory_bytes bigint, OUT packed_bytes bigint,
+	OUT tail_bytes bigint, OUT row_bytes bigint, OUT free_bytes bigint, OUT left_over_bytes bigint,
+	OUT search_bytes bigint, OUT search_bytes_per_row float8, OUT row_bytes_per_row float8)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vector_index_stats(regclass) IS 'of what an ivf index consists';
+
+CREATE FUNCTION vector_index_calibration(index regclass)
+	RETURNS TABLE (k int, recall real, probes int, stop_z real, probes_when_grown int)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vector_index_calibration(regclass) IS 'how far an ivf index is searched for a recall';

@@ -1,0 +1,142 @@
+-- What a user is shown of an index and of its scans agrees with what is known otherwise, and only its owner is shown it.
+-- SPDX-License-Identifier: Apache-2.0
+\getenv tests PG_ABS_SRCDIR
+SET client_min_messages = warning;
+\set check :tests '/ivf_check.sql'
+\i :check
+
+CREATE FUNCTION pg_temp.try(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	hint text;
+BEGIN
+	EXECUTE command;
+	RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RETURN SQLSTATE || ' ' || regexp_replace(SQLERRM || coalesce(' / ' || nullif(hint, ''), ''), '[0-9]{4,}', 'N', 'g');
+END $$;
+
+-- before the first scan nothing is known
+SELECT s IS NULL AS nothing FROM vector_last_scan() s;
+
+SELECT setseed(0.55) IS NOT NULL AS seeded;
+CREATE TABLE ivf_inspect AS SELECT id::int, id % 3 AS kind, a::vector(20) AS v FROM pg_temp.clustered(6000, 20);
+CREATE INDEX ivf_inspect_v ON ivf_inspect USING ivf (v) WITH (lists = 50);
+CREATE INDEX ivf_inspect_id ON ivf_inspect (id);
+ANALYZE ivf_inspect;
+
+-- ---- the last scan ----
+
+SELECT pg_temp.plan_by(true) IS NULL AS by_index;
+SELECT count(*) FROM (SELECT id FROM ivf_inspect ORDER BY v <-> (SELECT v FROM ivf_inspect WHERE id = 7) LIMIT 5) t;
+SELECT index, recall_target, rounds, lists_probed BETWEEN 1 AND 50 AS probed, lists_probed + lists_skipped <= 50 AS skipped,
+	codes_scanned BETWEEN records_read AND 6000 AS codes, records_read BETWEEN rows_fetched AND 6000 AS records,
+	rows_fetched BETWEEN 5 AND 100 AS fetched, rows_removed, stopped_by_bound
+FROM vector_last_scan();
+-- every row, with a filter: nothing skipped, each row fetched once, two of three thrown away
+SET vector.recall_target = 1;
+SELECT count(*) FROM (SELECT id FROM ivf_inspect WHERE kind = 1 ORDER BY v <-> (SELECT v FROM ivf_inspect WHERE id = 7) LIMIT 100000) t;
+SELECT index, recall_target, lists_probed % 50 = 0 AND lists_probed / rounds = 50 AS every_list, lists_skipped, codes_scanned / rounds AS codes, rows_fetched, rows_removed
+FROM vector_last_scan();
+RESET vector.recall_target;
+
+-- ---- EXPLAIN ----
+
+CREATE FUNCTION pg_temp.figures(options text, query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	answer text;
+	line text;
+	shown boolean := false;
+BEGIN
+	FOR answer IN EXECUTE format('EXPLAIN (%s) %s', options, query) LOOP
+		FOREACH line IN ARRAY string_to_array(answer, E'\n') LOOP
+			shown := shown OR line ~ '^\s*Vector Scan';
+			IF shown AND line !~ 'Execution Time' THEN
+				RETURN NEXT regexp_replace(line, ': [0-9.]+', ': N');
+			END IF;
+		END LOOP;
+	END LOOP;
+END $$;
+CREATE FUNCTION pg_temp.plan_json(query text) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (ANALYZE, VERBOSE, FORMAT json) ' || query INTO plan;
+	RETURN plan;
+END $$;
+CREATE FUNCTION pg_temp.plan_xml(query text) RETURNS xml LANGUAGE plpgsql AS $$
+DECLARE
+	plan xml;
+BEGIN
+	EXECUTE 'EXPLAIN (ANALYZE, VERBOSE, FORMAT xml) ' || query INTO plan;
+	RETURN plan;
+END $$;
+\set nearest 'SELECT id FROM ivf_inspect WHERE kind = 1 ORDER BY v <-> (SELECT v FROM ivf_inspect WHERE id = 7) LIMIT 5'
+SELECT * FROM pg_temp.figures('ANALYZE, VERBOSE, COSTS off, TIMING off', :'nearest');
+SELECT * FROM pg_temp.figures('ANALYZE, VERBOSE, COSTS off, TIMING off, SUMMARY off, FORMAT yaml', :'nearest');
+-- not without ANALYZE and VERBOSE, nor for other plans
+SELECT count(*) FROM pg_temp.figures('ANALYZE', :'nearest');
+SELECT count(*) FROM pg_temp.figures('VERBOSE', :'nearest');
+SELECT count(*) FROM pg_temp.figures('ANALYZE, VERBOSE', 'SELECT id FROM ivf_inspect WHERE id = 7');
+-- they are those of vector_last_scan()
+SELECT p -> 0 #>> '{Vector Scans,0,Codes Scanned}' = s.codes_scanned::text AS codes,
+	p -> 0 #>> '{Vector Scans,0,Rows Re-ranked}' = s.rows_fetched::text AS fetched, p -> 0 #>> '{Vector Scans,0,Index}' AS index
+FROM pg_temp.plan_json(:'nearest') p, LATERAL (SELECT * FROM vector_last_scan() OFFSET 0) s;
+-- rescans and several scans of one index are added up, in CTEs, subplans and appends
+SELECT p -> 0 #> '{Vector Scans,0,Scans}' AS scans, json_array_length(p -> 0 -> 'Vector Scans') AS indexes FROM pg_temp.plan_json($$
+	WITH near AS MATERIALIZED (SELECT id FROM ivf_inspect ORDER BY v <-> (SELECT v FROM ivf_inspect WHERE id = 1) LIMIT 3)
+	SELECT (SELECT n.id FROM ivf_inspect n ORDER BY n.v <-> q.v LIMIT 1) FROM ivf_inspect q WHERE id IN (2, 3)
+	UNION ALL SELECT id FROM near$$) p;
+-- a function's own scans are not the query's
+CREATE FUNCTION pg_temp.nearest_to(i int) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT id FROM ivf_inspect ORDER BY v <-> (SELECT v FROM ivf_inspect WHERE id = i) LIMIT 1);
+END $$;
+SELECT p -> 0 -> 'Vector Scans' IS NULL AS none FROM pg_temp.plan_json('SELECT pg_temp.nearest_to(i) FROM generate_series(1, 3) i') p;
+SELECT xpath('count(//e:Vector-Scan)', pg_temp.plan_xml(:'nearest'), '{{e,http://www.postgresql.org/2009/explain}}') AS in_xml;
+SELECT pg_temp.plan_as_usual() IS NULL AS as_usual;
+
+-- ---- what an index consists of ----
+
+SELECT rows, lists, dimensions, metric, trained_rows, calibration_queries > 0 AS calibrated, tail_rows, dead_postings, dead_records,
+	largest_list >= median_list AS lists_differ, imbalance BETWEEN 1 AND 3 AS balanced, drift BETWEEN 0.8 AND 1.2 AS fits,
+	bytes = pg_relation_size('ivf_inspect_v') AS whole_file,
+	bytes = meta_bytes + model_bytes + directory_bytes + packed_bytes + tail_bytes + row_bytes + free_bytes + left_over_bytes AS all_told,
+	search_bytes = bytes - row_bytes AS to_search, round((search_bytes_per_row * rows)::numeric) = search_bytes AS a_row
+FROM vector_index_stats('ivf_inspect_v');
+-- rows from elsewhere are seen as drift, deleted ones as postings gone
+INSERT INTO ivf_inspect SELECT -id, 0, (v::real[] || '{}')::vector(20) + array_fill(2, ARRAY[20])::vector(20) FROM ivf_inspect WHERE id <= 600;
+SELECT rows, tail_rows, dead_postings, tail_bytes > 0 AS has_tails, drift > 1.2 AS drifted FROM vector_index_stats('ivf_inspect_v');
+DELETE FROM ivf_inspect WHERE id BETWEEN 1 AND 1000;
+VACUUM ivf_inspect;
+SELECT rows, tail_rows, dead_postings, dead_records FROM vector_index_stats('ivf_inspect_v');
+-- the calibration: more recall is never less effort
+SELECT k, count(*), bool_and(probes BETWEEN 1 AND 50 AND probes_when_grown BETWEEN 1 AND 50) AS possible,
+	bool_and(probes_when_grown >= before) IS NOT FALSE AS rising, max(probes) FILTER (WHERE recall = 1) AS everything
+FROM (SELECT *, lag(probes_when_grown) OVER (PARTITION BY k ORDER BY recall) AS before FROM vector_index_calibration('ivf_inspect_v')) t GROUP BY k ORDER BY k;
+-- an index on nothing
+CREATE TABLE ivf_inspect_empty (v halfvec(3));
+CREATE INDEX ivf_inspect_empty_v ON ivf_inspect_empty USING ivf (v halfvec_ip_ops);
+SELECT rows, lists, metric, largest_list, imbalance, drift, search_bytes_per_row, bytes = pg_relation_size('ivf_inspect_empty_v') AS whole_file
+FROM vector_index_stats('ivf_inspect_empty_v');
+SELECT count(*) FROM vector_index_calibration('ivf_inspect_empty_v');
+
+-- ---- what is refused ----
+
+CREATE TABLE ivf_inspect_part (k int, v vector(2)) PARTITION BY LIST (k);
+CREATE TABLE ivf_inspect_part_1 PARTITION OF ivf_inspect_part FOR VALUES IN (1);
+CREATE INDEX ivf_inspect_part_v ON ivf_inspect_part USING ivf (v);
+CREATE ROLE ivf_inspect_stranger;
+CREATE FUNCTION pg_temp.try_all(index text) RETURNS TABLE (function text, answer text) LANGUAGE sql AS $$
+	SELECT f, pg_temp.try(format('SELECT * FROM %s(%L)', f, index)) FROM unnest(ARRAY['vector_index_stats', 'vector_index_calibration']) f
+$$;
+SELECT * FROM pg_temp.try_all('ivf_inspect_part_v');
+SELECT * FROM pg_temp.try_all('ivf_inspect_id');
+SELECT * FROM pg_temp.try_all('ivf_inspect');
+SELECT * FROM pg_temp.try_all('1');
+SELECT answer FROM pg_temp.try_all('ivf_inspect_part_1_v_idx');
+SET ROLE ivf_inspect_stranger;
+SELECT * FROM pg_temp.try_all('ivf_inspect_v');
+RESET ROLE;
+DROP ROLE ivf_inspect_stranger;
+DROP TABLE ivf_inspect, ivf_inspect_empty, ivf_inspect_part;
