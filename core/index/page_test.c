@@ -30,7 +30,8 @@ test_layout(void **state)
 	assert_at(OmenPageTrailer, next, 4);
 	assert_at(OmenPageTrailer, list, 8);
 	assert_at(OmenPageTrailer, count, 12);
-	assert_at(OmenPageTrailer, reserved, 16);
+	assert_at(OmenPageTrailer, checksum, 16);
+	assert_at(OmenPageTrailer, reserved, 20);
 	assert_at(OmenPageTrailer, kind, 24);
 	assert_at(OmenPageTrailer, version, 26);
 	assert_at(OmenPageTrailer, magic, 28);
@@ -124,7 +125,7 @@ static void
 test_init(void **state)
 {
 	_Alignas(8) uint8_t page[OMEN_PAGE_BYTES];
-	OmenPageTrailer want = {5, OMEN_NO_BLOCK, 17, 0, 0, OMEN_PAGE_TAIL, 1, OMEN_PAGE_MAGIC};
+	OmenPageTrailer want = {5, OMEN_NO_BLOCK, 17, 0, 0, 0, OMEN_PAGE_TAIL, 1, OMEN_PAGE_MAGIC};
 
 	memset(page, 0xAA, sizeof(page));
 	omen_page_init(page, OMEN_PAGE_TAIL, 5, 17);

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "wal/page_edit.h"
+#include "wal/page_seal.h"
 
 StaticAssertDecl(BLCKSZ == OMEN_PAGE_BYTES, "core's pages are PostgreSQL's blocks");
 StaticAssertDecl(SizeOfPageHeaderData <= OMEN_PAGE_HEAD_BYTES, "PostgreSQL's header fits core's head");
@@ -97,6 +98,7 @@ index_page_write(Relation index, Buffer buffer, bool log, const char *page)
 	else
 	{
 		memcpy(BufferGetPage(buffer), page, BLCKSZ);
+		page_seal(BufferGetPage(buffer));
 		MarkBufferDirty(buffer);
 	}
 	UnlockReleaseBuffer(buffer);

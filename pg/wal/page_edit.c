@@ -8,28 +8,45 @@
 
 #include "storage/bufmgr.h"
 #include "wal/page_edit.h"
+#include "wal/page_seal.h"
 
 void
 page_edit_begin(PageEdit *edit, Relation index)
 {
 	edit->state = GenericXLogStart(index);
+	edit->count = 0;
+}
+
+/* The same page may be added twice: it is one copy. */
+static char *
+add(PageEdit *edit, Buffer buffer, int flags)
+{
+	char	   *page = GenericXLogRegisterBuffer(edit->state, buffer, flags);
+
+	for (int i = 0; i < edit->count; i++)
+		if (edit->pages[i] == page)
+			return page;
+	edit->pages[edit->count++] = page;
+	return page;
 }
 
 char *
 page_edit_add(PageEdit *edit, Buffer buffer)
 {
-	return GenericXLogRegisterBuffer(edit->state, buffer, 0);
+	return add(edit, buffer, 0);
 }
 
 char *
 page_edit_add_new(PageEdit *edit, Buffer buffer)
 {
-	return GenericXLogRegisterBuffer(edit->state, buffer, GENERIC_XLOG_FULL_IMAGE);
+	return add(edit, buffer, GENERIC_XLOG_FULL_IMAGE);
 }
 
 void
 page_edit_commit(PageEdit *edit)
 {
+	for (int i = 0; i < edit->count; i++)
+		page_seal(edit->pages[i]);
 	GenericXLogFinish(edit->state);
 	edit->state = NULL;
 }

@@ -31,6 +31,8 @@
 typedef struct PageEdit
 {
 	GenericXLogState *state;
+	char	   *pages[PAGE_EDIT_MAX];
+	int			count;
 } PageEdit;
 
 extern void page_edit_begin(PageEdit *edit, Relation index);
@@ -41,6 +43,7 @@ extern char *page_edit_add(PageEdit *edit, Buffer buffer);
 /* The same for a page written anew: logged whole. */
 extern char *page_edit_add_new(PageEdit *edit, Buffer buffer);
 
+/* Seals the pages (page_seal.h) and makes the change. */
 extern void page_edit_commit(PageEdit *edit);
 
 #endif							/* OMEN_PAGE_EDIT_H */

@@ -45,7 +45,8 @@ typedef struct OmenPageTrailer
 	uint32_t	list;			/* TAIL: the list; MODEL, DIRECTORY, PACKED: place in the run;
 								 * ROW: 1 in the chain of pages with room, else 0 */
 	uint32_t	count;			/* TAIL, ROW: entries; MODEL: bytes; PACKED: bytes used */
-	uint64_t	reserved;
+	uint32_t	checksum;		/* the host's, of all that counts on the page */
+	uint32_t	reserved;
 	uint16_t	kind;
 	uint16_t	version;
 	uint32_t	magic;
