@@ -499,12 +499,12 @@ test_removed_rows_are_gone(void **state)
 	for (uint32_t p = 0; p < index.page_count; p++)
 	{
 		uint8_t    *page = index.pages + (size_t) p * OMEN_PAGE_BYTES;
-		uint32_t	bytes = omen_posting_bytes(dim);
+		uint32_t	bytes = omen_tail_posting_bytes(dim);
 
 		if (omen_page_trailer(page)->kind != OMEN_PAGE_TAIL)
 			continue;
 		for (uint32_t i = 0; i < omen_page_trailer(page)->count; i += 2, removed++)
-			memset(omen_page_body(page) + (i + 1) * bytes - 4, 0xFF, 4);
+			memset(omen_page_body(page) + (i + 1) * bytes - 8, 0xFF, 4);
 	}
 	assert_true(removed >= 150);
 	assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
@@ -513,7 +513,7 @@ test_removed_rows_are_gone(void **state)
 	assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, (OmenIvfEffort) {INFINITY, 6}), OMEN_OK);
 	assert_int_equal(search.hit_count, count - removed);
 
-	/* A tail page that says it is another list's; one that counts more than fits. */
+	/* A tail page that says it is another tail's; one that counts more than fits. */
 	for (uint32_t p = 0; p < index.page_count; p++)
 	{
 		OmenPageTrailer *trailer = omen_page_trailer(index.pages + (size_t) p * OMEN_PAGE_BYTES);

@@ -179,24 +179,25 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	index->meta = (OmenIvfMeta) {
 		.magic = OMEN_META_MAGIC, .version = OMEN_META_VERSION, .dim = dim, .metric = metric, .seed = seed,
 		.generation = 1, .row_generation = 1, .lists = lists,
+		.lists_per_tail = omen_ivf_lists_per_tail(count, lists, padded),
 		.packed_rows = count, .trained_rows = count
 	};
 	new_page(index, OMEN_PAGE_META, 0, 0);
 	index->packed_map = omen_arena_alloc(arena, (size_t) count + lists + 10, sizeof(uint32_t));
-	index->directory_map = omen_arena_alloc(arena, omen_directory_pages(lists), sizeof(uint32_t));
+	index->directory_map = omen_arena_alloc(arena, omen_directory_pages(omen_tails(&index->meta)), sizeof(uint32_t));
 	index->model.packed_map = index->packed_map;
 	index->model.directory_map = index->directory_map;
-	for (uint32_t l = 0; l < lists; l++)
+	for (uint32_t t = 0; t < omen_tails(&index->meta); t++)
 	{
 		OmenDirectoryEntry entry = {OMEN_NO_BLOCK, OMEN_NO_BLOCK, 0, 0};
 
-		if (l % OMEN_DIRECTORY_PER_PAGE == 0)
+		if (t % OMEN_DIRECTORY_PER_PAGE == 0)
 		{
-			index->directory_map[l / OMEN_DIRECTORY_PER_PAGE] = index->page_count;
-			new_page(index, OMEN_PAGE_DIRECTORY, 1, l / OMEN_DIRECTORY_PER_PAGE);
+			index->directory_map[t / OMEN_DIRECTORY_PER_PAGE] = index->page_count;
+			new_page(index, OMEN_PAGE_DIRECTORY, 1, t / OMEN_DIRECTORY_PER_PAGE);
 		}
 		memcpy(omen_page_body(page_at(index, index->page_count - 1)) +
-			   (l % OMEN_DIRECTORY_PER_PAGE) * sizeof(entry), &entry, sizeof(entry));
+			   (t % OMEN_DIRECTORY_PER_PAGE) * sizeof(entry), &entry, sizeof(entry));
 	}
 	for (uint32_t r = 0; r < count; r++)
 	{
@@ -261,11 +262,11 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 }
 
 static OmenDirectoryEntry *
-directory_entry(MemoryIndex *index, uint32_t list)
+directory_entry(MemoryIndex *index, uint32_t tail)
 {
-	uint8_t    *page = page_at(index, index->directory_map[list / OMEN_DIRECTORY_PER_PAGE]);
+	uint8_t    *page = page_at(index, index->directory_map[tail / OMEN_DIRECTORY_PER_PAGE]);
 
-	return (OmenDirectoryEntry *) omen_page_body(page) + list % OMEN_DIRECTORY_PER_PAGE;
+	return (OmenDirectoryEntry *) omen_page_body(page) + tail % OMEN_DIRECTORY_PER_PAGE;
 }
 
 OmenStatus
@@ -281,6 +282,7 @@ memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 	uint8_t    *posting;
 	float	   *scratch;
 	uint32_t	list;
+	uint32_t	tail;
 	OmenDirectoryEntry *entry;
 	OmenPostingFactors stored;
 	uint32_t	slot;
@@ -305,15 +307,16 @@ memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 	stored.slot = slot;
 	memcpy(posting + omen_sign_code_bytes(padded), &stored, sizeof(stored));
 
-	entry = directory_entry(index, list);
+	tail = list / index->meta.lists_per_tail;
+	entry = directory_entry(index, tail);
 	if (entry->tail_last == OMEN_NO_BLOCK ||
 		omen_page_trailer(page_at(index, entry->tail_last))->count == omen_postings_per_tail(padded))
 	{
 		uint32_t	block = index->page_count;
 
-		new_page(index, OMEN_PAGE_TAIL, index->meta.generation, list);
+		new_page(index, OMEN_PAGE_TAIL, index->meta.generation, tail);
 		/* The pages may have moved. */
-		entry = directory_entry(index, list);
+		entry = directory_entry(index, tail);
 		if (entry->tail_last != OMEN_NO_BLOCK)
 			omen_page_trailer(page_at(index, entry->tail_last))->next = block;
 		else
@@ -326,7 +329,10 @@ memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 		uint8_t    *page = page_at(index, entry->tail_last);
 		OmenPageTrailer *trailer = omen_page_trailer(page);
 
-		memcpy(omen_page_body(page) + (size_t) trailer->count++ * posting_bytes, posting, posting_bytes);
+		uint8_t    *at = omen_page_body(page) + (size_t) trailer->count++ * omen_tail_posting_bytes(padded);
+
+		memcpy(at, posting, posting_bytes);
+		memcpy(at + posting_bytes, &list, sizeof(list));
 	}
 	omen_arena_reset(&arena);
 	return OMEN_OK;

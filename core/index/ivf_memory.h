@@ -30,7 +30,7 @@ OmenStatus	memory_index_build(MemoryIndex *index, const float *rows, uint32_t co
 OmenPageStore memory_index_store(MemoryIndex *index);
 void		memory_index_free(MemoryIndex *index);
 
-/* Appends one row to its list's tail. */
+/* Appends one row to the tail that its list is in. */
 OmenStatus	memory_index_insert(MemoryIndex *index, const float *row, uint32_t number);
 
 static inline uint32_t

@@ -125,7 +125,7 @@ omen_ivf_model_open(OmenIvfModel *model, uint8_t *bytes, size_t byte_count, cons
 {
 	const ModelHeader *header = (const ModelHeader *) bytes;
 	size_t		expected = omen_ivf_model_bytes(meta->dim, meta->lists) +
-		((size_t) meta->packed_pages + omen_directory_pages(meta->lists)) * sizeof(uint32_t);
+		((size_t) meta->packed_pages + omen_directory_pages(omen_tails(meta))) * sizeof(uint32_t);
 
 	memset(model, 0, sizeof(*model));
 	if (byte_count != expected)
@@ -218,6 +218,20 @@ omen_ivf_lists_for(uint64_t rows)
 	if (rows < 1024 || lists < 2)
 		return 1;
 	return lists < (1u << 20) ? (uint32_t) lists : 1u << 20;
+}
+
+/*
+ * A tail's first page is full when the rows have grown by half.  With a tail of
+ * its own for each of many short lists the pages would be mostly air, several
+ * times what the rows take.  Whoever reads a tail passes over the postings of
+ * the other lists, which costs a comparison each.
+ */
+uint32_t
+omen_ivf_lists_per_tail(uint64_t rows, uint32_t lists, uint32_t dim_padded)
+{
+	uint64_t	share = rows < lists ? lists : 2 * (uint64_t) lists * omen_postings_per_tail(dim_padded) / rows;
+
+	return share < 1 ? 1 : share < lists ? (uint32_t) share : lists;
 }
 
 void

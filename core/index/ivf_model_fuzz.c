@@ -81,10 +81,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	meta.dim = 1 + data[0] % 130;
 	meta.lists = 1 + data[1] % 70;
+	meta.lists_per_tail = 1 + data[1] / 70 % meta.lists;
 	meta.packed_pages = data[2];
 	meta.metric = 1 + data[3] % 3;
 	byte_count = omen_ivf_model_bytes(meta.dim, meta.lists) +
-		(meta.packed_pages + omen_directory_pages(meta.lists)) * sizeof(uint32_t);
+		(meta.packed_pages + omen_directory_pages(omen_tails(&meta))) * sizeof(uint32_t);
 	omen_arena_init(&arena);
 	/* Memory that ends where the bytes do, so that AddressSanitizer sees what reads past them. */
 	bytes = aligned_alloc(64, (byte_count + 63) / 64 * 64 + 64);

@@ -27,12 +27,18 @@ make_model(OmenIvfModel *model, OmenIvfMeta *meta, uint32_t dim, uint32_t lists,
 		   uint32_t packed_pages, size_t *byte_count, OmenRandom *random)
 {
 	uint32_t	padded = omen_dim_padded(dim);
-	size_t		map_count = packed_pages + omen_directory_pages(lists);
+	uint32_t	lists_per_tail = 1 + (uint32_t) omen_random_below(random, lists);
+	size_t		map_count;
 	uint8_t    *bytes;
 	uint32_t   *map;
 	OmenByteRows centroids;
 	OmenArena	arena;
 
+	*meta = (OmenIvfMeta) {
+		.magic = OMEN_META_MAGIC, .version = 1, .dim = dim, .metric = metric, .lists = lists,
+		.lists_per_tail = lists_per_tail, .packed_pages = packed_pages
+	};
+	map_count = packed_pages + omen_directory_pages(omen_tails(meta));
 	*byte_count = omen_ivf_model_bytes(dim, lists) + map_count * sizeof(uint32_t);
 	bytes = aligned_alloc(64, (*byte_count + 63) / 64 * 64);
 	omen_ivf_model_create(model, bytes, dim, lists, metric);
@@ -58,10 +64,6 @@ make_model(OmenIvfModel *model, OmenIvfMeta *meta, uint32_t dim, uint32_t lists,
 	map = (uint32_t *) (bytes + model->byte_count);
 	for (size_t i = 0; i < map_count; i++)
 		map[i] = (uint32_t) i + 100;
-	*meta = (OmenIvfMeta) {
-		.magic = OMEN_META_MAGIC, .version = 1, .dim = dim, .metric = metric, .lists = lists,
-		.packed_pages = packed_pages
-	};
 	return bytes;
 }
 
@@ -100,7 +102,7 @@ test_reopened_is_the_same(void **state)
 			assert_true(*opened.lift_sq == 42);
 			for (uint32_t p = 0; p < pages; p++)
 				assert_int_equal(opened.packed_map[p], 100 + p);
-			for (uint32_t p = 0; p < omen_directory_pages(lists[j]); p++)
+			for (uint32_t p = 0; p < omen_directory_pages(omen_tails(&meta)); p++)
 				assert_int_equal(opened.directory_map[p], 100 + pages + p);
 			free(bytes);
 		}
@@ -382,6 +384,22 @@ test_lists_for(void **state)
 	}
 }
 
+/* Tails' first pages are full when the rows have grown by half, and no list has more than one tail. */
+static void
+test_lists_per_tail(void **state)
+{
+	assert_int_equal(omen_ivf_lists_per_tail(0, 1, 64), 1);
+	assert_int_equal(omen_ivf_lists_per_tail(100, 1, 64), 1);
+	assert_int_equal(omen_ivf_lists_per_tail(0, 50, 64), 50);
+	assert_int_equal(omen_ivf_lists_per_tail(49, 50, 64), 50);
+	assert_int_equal(omen_ivf_lists_per_tail(50 * 64, 50, 64), 2 * 338 / 64);
+	assert_int_equal(omen_ivf_lists_per_tail(20 * 64, 20, 64), 10);
+	assert_int_equal(omen_ivf_lists_per_tail(5 * 64, 5, 64), 5);
+	assert_int_equal(omen_ivf_lists_per_tail(100000, 1562, 768), 2);
+	assert_int_equal(omen_ivf_lists_per_tail(1000000, 5000, 1536), 1);
+	assert_int_equal(omen_ivf_lists_per_tail(UINT64_MAX, 1u << 22, 64), 1);
+}
+
 static void
 test_out_of_memory(void **state)
 {
@@ -426,6 +444,7 @@ main(void)
 		cmocka_unit_test(test_index_space),
 		cmocka_unit_test(test_points_without_distance),
 		cmocka_unit_test(test_lists_for),
+		cmocka_unit_test(test_lists_per_tail),
 		cmocka_unit_test(test_out_of_memory),
 	};
 	OmenError	err;

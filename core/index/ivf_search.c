@@ -78,7 +78,8 @@ omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel
 		status = omen_ranking_init(&search->ranking, arena, model);
 	/* A block of 32 sign codes is 32 x dim / 8 bytes. */
 	search->block = omen_arena_alloc(arena, model->dim_padded, 4);
-	if (status != OMEN_OK || search->block == NULL)
+	search->gathered = omen_arena_alloc(arena, model->dim_padded, 4);
+	if (status != OMEN_OK || search->block == NULL || search->gathered == NULL)
 		return omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
 	return OMEN_OK;
 }
@@ -268,86 +269,105 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 	return status;
 }
 
+/* Postings of one list, gathered from its tail until they are a block. */
+typedef struct TailBlock
+{
+	uint32_t	count;
+	float		add[OMEN_BLOCK_CODES];
+	uint16_t	scale[OMEN_BLOCK_CODES];
+	uint16_t	error[OMEN_BLOCK_CODES];
+	uint32_t	slot[OMEN_BLOCK_CODES];
+} TailBlock;
+
 static OmenStatus
-scan_tail_page(OmenIvfSearch *search, const ListView *view, const void *page)
+scan_gathered(OmenIvfSearch *search, const ListView *view, TailBlock *block)
 {
 	uint32_t	code_bytes = omen_sign_code_bytes(search->model->dim_padded);
-	uint32_t	stride = code_bytes + OMEN_POSTING_FACTOR_BYTES;
+	uint32_t	sums[OMEN_BLOCK_CODES] = {0};
+	OmenStatus	status = room_for_block(search);
+
+	if (status != OMEN_OK || block->count == 0)
+		return status;
+	omen_block_pack(search->gathered, code_bytes, block->count, code_bytes, OMEN_BLOCK_CODES, search->block);
+	omen_simd->lut_scan(search->query.lut, search->block, code_bytes, sums);
+	note_block(search, view, sums, block->count, block->add, block->scale, block->error, block->slot);
+	block->count = 0;
+	return OMEN_OK;
+}
+
+/* Several lists may share a tail: only this one's postings count. */
+static OmenStatus
+scan_tail_page(OmenIvfSearch *search, const ListView *view, const void *page, TailBlock *block)
+{
+	uint32_t	code_bytes = omen_sign_code_bytes(search->model->dim_padded);
+	uint32_t	stride = omen_tail_posting_bytes(search->model->dim_padded);
 	uint32_t	count = omen_page_trailer_const(page)->count;
-	const uint8_t *body = omen_page_body_const(page);
+	const uint8_t *posting = omen_page_body_const(page);
+	OmenStatus	status = OMEN_OK;
 
 	if (count > omen_postings_per_tail(search->model->dim_padded))
 		return omen_fail(&search->error, OMEN_CORRUPT, "a tail page of list %u counts %u postings",
 						 view->list, count);
-	for (uint32_t done = 0; done < count; done += OMEN_BLOCK_CODES)
+	for (uint32_t i = 0; i < count && status == OMEN_OK; i++, posting += stride)
 	{
-		uint32_t	left = count - done;
-		uint32_t	width = left < OMEN_BLOCK_CODES ? left : OMEN_BLOCK_CODES;
-		uint32_t	sums[OMEN_BLOCK_CODES] = {0};
-		float		add[OMEN_BLOCK_CODES];
-		uint16_t	scale[OMEN_BLOCK_CODES];
-		uint16_t	error[OMEN_BLOCK_CODES];
-		uint32_t	slot[OMEN_BLOCK_CODES];
-		OmenStatus	status = room_for_block(search);
+		OmenPostingFactors stored;
+		uint32_t	list;
 
-		if (status != OMEN_OK)
-			return status;
-		for (uint32_t i = 0; i < width; i++)
-		{
-			OmenPostingFactors stored;
-
-			memcpy(&stored, body + (done + i) * stride + code_bytes, sizeof(stored));
-			add[i] = stored.add;
-			scale[i] = stored.scale;
-			error[i] = stored.error;
-			slot[i] = stored.slot;
-		}
-		omen_block_pack(body + done * stride, stride, width, code_bytes, OMEN_BLOCK_CODES, search->block);
-		omen_simd->lut_scan(search->query.lut, search->block, code_bytes, sums);
-		note_block(search, view, sums, width, add, scale, error, slot);
+		memcpy(&list, posting + code_bytes + sizeof(stored), sizeof(list));
+		if (list != view->list)
+			continue;
+		memcpy(&stored, posting + code_bytes, sizeof(stored));
+		memcpy(search->gathered + (size_t) block->count * code_bytes, posting, code_bytes);
+		block->add[block->count] = stored.add;
+		block->scale[block->count] = stored.scale;
+		block->error[block->count] = stored.error;
+		block->slot[block->count++] = stored.slot;
+		if (block->count == OMEN_BLOCK_CODES)
+			status = scan_gathered(search, view, block);
 	}
-	return OMEN_OK;
+	return status;
 }
 
 static OmenStatus
 scan_tail(OmenIvfSearch *search, const ListView *view)
 {
-	uint32_t	page_in_run = view->list / OMEN_DIRECTORY_PER_PAGE;
+	uint32_t	tail = view->list / search->meta.lists_per_tail;
 	OmenDirectoryEntry entry;
+	TailBlock	gathered;
 	const void *page;
 	uintptr_t	handle;
 	OmenStatus	status;
 	uint32_t	passed = OMEN_NO_BLOCK;
 	uint64_t	pages = 0;
 
-	status = read_page(search, search->model->directory_map[page_in_run], OMEN_PAGE_DIRECTORY,
+	status = read_page(search, search->model->directory_map[tail / OMEN_DIRECTORY_PER_PAGE], OMEN_PAGE_DIRECTORY,
 					   search->meta.generation, &page, &handle);
 	if (status != OMEN_OK)
 		return status;
-	memcpy(&entry, omen_page_body_const(page) +
-		   (view->list % OMEN_DIRECTORY_PER_PAGE) * sizeof(entry), sizeof(entry));
+	memcpy(&entry, omen_page_body_const(page) + (tail % OMEN_DIRECTORY_PER_PAGE) * sizeof(entry), sizeof(entry));
 	search->store.release(search->store.context, handle);
 
+	gathered.count = 0;
 	for (uint32_t block = entry.tail_first; block != OMEN_NO_BLOCK && status == OMEN_OK;)
 	{
 		status = read_page(search, block, OMEN_PAGE_TAIL, search->meta.generation, &page, &handle);
 		if (status != OMEN_OK)
 			return status;
-		if (omen_page_trailer_const(page)->list != view->list)
-			status = omen_fail(&search->error, OMEN_CORRUPT, "block %u in the tail of list %u belongs to list %u",
-							   block, view->list, omen_page_trailer_const(page)->list);
+		if (omen_page_trailer_const(page)->list != tail)
+			status = omen_fail(&search->error, OMEN_CORRUPT, "block %u in tail %u belongs to tail %u",
+							   block, tail, omen_page_trailer_const(page)->list);
 		/* Remembering every page of a number that is a power of two finds any circle (Brent 1980). */
 		else if (block == passed)
-			status = omen_fail(&search->error, OMEN_CORRUPT, "the tail of list %u runs in a circle", view->list);
+			status = omen_fail(&search->error, OMEN_CORRUPT, "tail %u runs in a circle", tail);
 		else
-			status = scan_tail_page(search, view, page);
+			status = scan_tail_page(search, view, page, &gathered);
 		pages++;
 		if ((pages & (pages - 1)) == 0)
 			passed = block;
 		block = omen_page_trailer_const(page)->next;
 		search->store.release(search->store.context, handle);
 	}
-	return status;
+	return status == OMEN_OK ? scan_gathered(search, view, &gathered) : status;
 }
 
 /* ---- reading row records ---- */

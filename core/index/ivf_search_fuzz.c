@@ -66,7 +66,8 @@ damage(const uint8_t *edit, uint8_t *model, size_t model_bytes)
 			omen_page_trailer(page)->next = edit[4] % fixed.page_count;
 			break;
 		case 3:
-			memcpy(omen_page_body(fixed.pages + fixed.directory_map[0] * OMEN_PAGE_BYTES) + at % LISTS * 16,
+			page = fixed.pages + fixed.directory_map[0] * OMEN_PAGE_BYTES;
+			memcpy(omen_page_body(page) + at % omen_tails(&fixed.meta) * 16,
 				   (uint32_t[]) {edit[4] % fixed.page_count, edit[4]}, 8);
 			break;
 		case 4:

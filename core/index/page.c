@@ -54,6 +54,7 @@ omen_ivf_meta_check(const void *page, OmenIvfMeta *meta, OmenError *err)
 		return omen_fail(err, OMEN_UNSUPPORTED, "it has format version %u, this build reads %u",
 						 meta->version, OMEN_META_VERSION);
 	if (meta->dim < 1 || meta->dim > 16000 || meta->lists < 1 || meta->lists > (1u << 22) ||
+		meta->lists_per_tail < 1 || meta->lists_per_tail > meta->lists ||
 		meta->metric < OMEN_L2 || meta->metric > OMEN_COSINE)
 		return omen_fail(err, OMEN_CORRUPT, "its meta page holds impossible numbers");
 	return OMEN_OK;

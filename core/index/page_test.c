@@ -52,7 +52,7 @@ test_layout(void **state)
 	assert_at(OmenIvfMeta, last_generation, 56);
 	assert_at(OmenIvfMeta, free_rows, 60);
 	assert_at(OmenIvfMeta, written_blocks, 64);
-	assert_at(OmenIvfMeta, reserved, 68);
+	assert_at(OmenIvfMeta, lists_per_tail, 68);
 	assert_at(OmenIvfMeta, packed_rows, 72);
 	assert_at(OmenIvfMeta, trained_rows, 80);
 	assert_at(OmenIvfMeta, dead_postings, 88);
@@ -102,9 +102,9 @@ test_sizes(void **state)
 {
 	static const uint32_t sizes[][5] = {
 		/* dimensions padded, row record, rows a page, posting, postings a tail page */
-		{64, 56, 145, 20, 406},
-		{384, 216, 37, 60, 135},
-		{768, 408, 19, 108, 75},
+		{64, 56, 145, 20, 338},
+		{384, 216, 37, 60, 127},
+		{768, 408, 19, 108, 72},
 		{1536, 792, 10, 204, 39},
 		{16000, 8024, 1, 2012, 4},
 	};
@@ -116,6 +116,9 @@ test_sizes(void **state)
 		assert_int_equal(omen_posting_bytes(sizes[i][0]), sizes[i][3]);
 		assert_int_equal(omen_postings_per_tail(sizes[i][0]), sizes[i][4]);
 	}
+	assert_int_equal(omen_tails(&(OmenIvfMeta) {.lists = 1, .lists_per_tail = 1}), 1);
+	assert_int_equal(omen_tails(&(OmenIvfMeta) {.lists = 10, .lists_per_tail = 3}), 4);
+	assert_int_equal(omen_tails(&(OmenIvfMeta) {.lists = 12, .lists_per_tail = 3}), 4);
 	assert_int_equal(omen_directory_pages(1), 1);
 	assert_int_equal(omen_directory_pages(508), 1);
 	assert_int_equal(omen_directory_pages(509), 2);
@@ -182,11 +185,12 @@ test_meta_check(void **state)
 	const OmenIvfMeta good = {
 		.magic = OMEN_META_MAGIC, .version = 1, .dim = 768, .metric = OMEN_COSINE, .seed = 1, .identity = 2,
 		.generation = 3, .row_generation = 4, .lists = 5, .model_block = 6, .packed_pages = 7, .has_tails = 1,
-		.last_generation = 9, .packed_rows = 10, .trained_rows = 11, .dead_postings = 12
+		.last_generation = 9, .lists_per_tail = 3, .packed_rows = 10, .trained_rows = 11, .dead_postings = 12
 	};
 	static const uint32_t bad_dims[] = {0, 16001, UINT32_MAX};
 	static const uint32_t bad_lists[] = {0, (1u << 22) + 1, UINT32_MAX};
 	static const uint32_t bad_metrics[] = {0, 4, UINT32_MAX};
+	static const uint32_t bad_shares[] = {0, 6, UINT32_MAX};
 	_Alignas(8) uint8_t zero[OMEN_PAGE_BYTES] = {0};
 	OmenIvfMeta meta;
 	OmenError	err;
@@ -204,6 +208,9 @@ test_meta_check(void **state)
 		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_CORRUPT);
 		meta = good;
 		meta.metric = bad_metrics[i];
+		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_CORRUPT);
+		meta = good;
+		meta.lists_per_tail = bad_shares[i];
 		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_CORRUPT);
 	}
 	meta = good;

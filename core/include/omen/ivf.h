@@ -84,7 +84,7 @@ typedef struct OmenIvfModel
 	uint8_t    *codes;			/* [lists up to 32s / 32][dim_padded / 8][32] */
 	uint8_t    *values;			/* [lists][dim_padded] centroid bytes + 128 */
 	const uint32_t *packed_map; /* [packed_pages] blocks; NULL until opened or set */
-	const uint32_t *directory_map;	/* [omen_directory_pages(lists)] blocks */
+	const uint32_t *directory_map;	/* [omen_directory_pages(tails)] blocks */
 } OmenIvfModel;
 
 /* Bytes of a model without its page map. */
@@ -107,6 +107,9 @@ void		omen_ivf_centroid(const OmenIvfModel *model, uint32_t list, float *out);
 
 /* Lists that suit this many rows. */
 uint32_t	omen_ivf_lists_for(uint64_t rows);
+
+/* How many of them should share a tail, so that its pages fill as the rows grow. */
+uint32_t	omen_ivf_lists_per_tail(uint64_t rows, uint32_t lists, uint32_t dim_padded);
 
 /* ---- a vector on its way into index space ---- */
 
@@ -218,7 +221,8 @@ typedef struct OmenIvfSearch
 	struct OmenScanned *scanned;	/* codes of the list at hand that passed */
 	uint32_t	scanned_count;
 	uint32_t	scanned_room;
-	uint8_t    *block;			/* [dim_padded] one block's codes, widened or packed */
+	uint8_t    *block;			/* one block's codes, widened or packed */
+	uint8_t    *gathered;		/* one block's codes, one after another */
 	OmenSearchStats stats;
 	OmenError	error;
 } OmenIvfSearch;

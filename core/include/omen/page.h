@@ -31,7 +31,7 @@ typedef enum OmenPageKind
 {
 	OMEN_PAGE_META = 1,
 	OMEN_PAGE_MODEL,			/* a chain of bytes: centroids, where lists and pages are */
-	OMEN_PAGE_DIRECTORY,		/* where lists' tails begin */
+	OMEN_PAGE_DIRECTORY,		/* where tails begin */
 	OMEN_PAGE_PACKED,			/* postings in blocks of 32, cut at page ends */
 	OMEN_PAGE_TAIL,				/* postings one after another, as inserted */
 	OMEN_PAGE_ROW,				/* row records: row pointer and four-bit code */
@@ -42,7 +42,7 @@ typedef struct OmenPageTrailer
 {
 	uint32_t	generation;		/* of the lists (MODEL .. TAIL) or of the rows (ROW); 0 on META */
 	uint32_t	next;			/* TAIL, MODEL, ROW: the chain's next block, or OMEN_NO_BLOCK */
-	uint32_t	list;			/* TAIL: the list; MODEL, DIRECTORY, PACKED: place in the run;
+	uint32_t	list;			/* TAIL: the tail's number; MODEL, DIRECTORY, PACKED: place in the run;
 								 * ROW: 1 in the chain of pages with room, else 0 */
 	uint32_t	count;			/* TAIL, ROW: entries; MODEL: bytes; PACKED: bytes used */
 	uint32_t	checksum;		/* the host's, of all that counts on the page */
@@ -119,7 +119,7 @@ typedef struct OmenIvfMeta
 	uint32_t	last_generation;	/* highest ever begun: a new one begins above it */
 	uint32_t	free_rows;		/* first of the chain of row pages with room, or OMEN_NO_BLOCK */
 	uint32_t	written_blocks; /* length of the index when this generation was written */
-	uint32_t	reserved;
+	uint32_t	lists_per_tail; /* how many lists, one after another, share a tail */
 	uint64_t	packed_rows;	/* postings packed when this generation was written */
 	uint64_t	trained_rows;	/* rows there were when the lists were trained */
 	uint64_t	dead_postings;	/* removed by vacuum since */
@@ -129,11 +129,18 @@ _Static_assert(sizeof(OmenIvfMeta) == 96, "meta layout");
 
 OmenStatus	omen_ivf_meta_check(const void *page, OmenIvfMeta *meta, OmenError *err);
 
-/* ---- the directory: one entry a list ---- */
+/* ---- the directory: one entry a tail ---- */
+
+/* List l's tail is l / lists_per_tail; so many there are. */
+static inline uint32_t
+omen_tails(const OmenIvfMeta *meta)
+{
+	return (meta->lists + meta->lists_per_tail - 1) / meta->lists_per_tail;
+}
 
 typedef struct OmenDirectoryEntry
 {
-	uint32_t	tail_first;		/* OMEN_NO_BLOCK when the list has no tail */
+	uint32_t	tail_first;		/* OMEN_NO_BLOCK when the tail is empty */
 	uint32_t	tail_last;
 	uint32_t	tail_pages;
 	uint32_t	reserved;
@@ -142,9 +149,9 @@ typedef struct OmenDirectoryEntry
 #define OMEN_DIRECTORY_PER_PAGE ((uint32_t) (OMEN_BODY_BYTES / sizeof(OmenDirectoryEntry)))
 
 static inline uint32_t
-omen_directory_pages(uint32_t lists)
+omen_directory_pages(uint32_t tails)
 {
-	return (lists + OMEN_DIRECTORY_PER_PAGE - 1) / OMEN_DIRECTORY_PER_PAGE;
+	return (tails + OMEN_DIRECTORY_PER_PAGE - 1) / OMEN_DIRECTORY_PER_PAGE;
 }
 
 /* ---- row records ---- */
@@ -190,7 +197,7 @@ omen_rows_per_page(uint32_t dim_padded)
 
 /* ---- postings ---- */
 
-/* As sorted and as found in tail pages: the code, then this. */
+/* The code, then this. */
 typedef struct OmenPostingFactors
 {
 	float		add;
@@ -208,10 +215,17 @@ omen_posting_bytes(uint32_t dim_padded)
 	return omen_sign_code_bytes(dim_padded) + OMEN_POSTING_FACTOR_BYTES;
 }
 
+/* In a tail page the number of its list follows a posting. */
+static inline uint32_t
+omen_tail_posting_bytes(uint32_t dim_padded)
+{
+	return omen_posting_bytes(dim_padded) + (uint32_t) sizeof(uint32_t);
+}
+
 static inline uint32_t
 omen_postings_per_tail(uint32_t dim_padded)
 {
-	return OMEN_BODY_BYTES / omen_posting_bytes(dim_padded);
+	return OMEN_BODY_BYTES / omen_tail_posting_bytes(dim_padded);
 }
 
 /*

@@ -97,7 +97,8 @@ extern const IvfModel *ivf_model(Relation index, OmenIvfMeta *meta, MemoryContex
  */
 extern void ivf_write_model(Relation index, ForkNumber fork, bool log, const OmenIvfModel *model,
 							const uint32 *packed_map, uint32 packed_pages,
-							const uint32 *directory_map, uint32 generation, BlockNumber *first_block);
+							const uint32 *directory_map, uint32 directory_pages, uint32 generation,
+							BlockNumber *first_block);
 
 /* ---- a row's way into the index ---- */
 

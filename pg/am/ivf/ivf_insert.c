@@ -1,8 +1,8 @@
 /*
  * ivf_insert.c - one row into a live index.
  *
- * The row's record goes to a row page with room, its posting to the end of its
- * list's tail; both in one WAL record, so that a crash leaves neither alone.
+ * The row's record goes to a row page with room, its posting to the end of the
+ * tail that its list is in; both in one WAL record, so that a crash leaves neither alone.
  *
  * Locks.  The whole insertion holds a share lock on the meta block's "page
  * lock" (a heavyweight lock); maintenance, which rewrites lists, takes it
@@ -322,22 +322,23 @@ put_record(char *page, BlockNumber block, const OmenRowRecord *record, uint32 di
 /* ---- the tail ---- */
 
 static void
-put_posting(char *page, const uint8_t *posting, uint32 slot, uint32 dim)
+put_posting(char *page, const uint8_t *posting, uint32 slot, uint32 list, uint32 dim)
 {
 	OmenPageTrailer *trailer = omen_page_trailer(page);
 	uint32		bytes = omen_posting_bytes(dim);
-	uint8_t    *at = omen_page_body(page) + (size_t) trailer->count * bytes;
+	uint8_t    *at = omen_page_body(page) + (size_t) trailer->count * omen_tail_posting_bytes(dim);
 
 	memcpy(at, posting, bytes);
 	memcpy(at + bytes - sizeof(slot), &slot, sizeof(slot));
+	memcpy(at + bytes, &list, sizeof(list));
 	trailer->count++;
-	index_page_set_used(page, trailer->count * bytes);
+	index_page_set_used(page, trailer->count * omen_tail_posting_bytes(dim));
 }
 
 static OmenDirectoryEntry *
-directory_entry(char *page, uint32 list)
+directory_entry(char *page, uint32 tail)
 {
-	return (OmenDirectoryEntry *) omen_page_body(page) + list % OMEN_DIRECTORY_PER_PAGE;
+	return (OmenDirectoryEntry *) omen_page_body(page) + tail % OMEN_DIRECTORY_PER_PAGE;
 }
 
 /* Says in the meta page, once a generation, that scans have to look at tails. */
@@ -357,19 +358,20 @@ note_tails(Relation index, OmenIvfMeta *meta)
 	meta->has_tails = 1;
 }
 
-/* Record and posting, the list's last tail page having room. */
+/* Record and posting, the tail's last page having room. */
 static bool
-append_to_tail(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, BlockNumber tail,
+append_to_tail(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, BlockNumber last,
 			   Buffer row_buffer)
 {
 	uint32		dim = insert->model->view.dim_padded;
-	Buffer		buffer = read_checked(index, tail, OMEN_PAGE_TAIL, meta->generation, BUFFER_LOCK_EXCLUSIVE);
+	uint32		list = insert->record->list;
+	Buffer		buffer = read_checked(index, last, OMEN_PAGE_TAIL, meta->generation, BUFFER_LOCK_EXCLUSIVE);
 	const OmenPageTrailer *trailer = omen_page_trailer_const(BufferGetPage(buffer));
 	PageEdit	edit;
 	uint32		slot;
 
-	if (trailer->list != insert->record->list)
-		index_page_report(index, OMEN_CORRUPT, "a tail page belongs to another list");
+	if (trailer->list != list / meta->lists_per_tail)
+		index_page_report(index, OMEN_CORRUPT, "a page belongs to another tail");
 	if (trailer->count >= omen_postings_per_tail(dim))
 	{
 		UnlockReleaseBuffer(buffer);
@@ -377,20 +379,21 @@ append_to_tail(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, Block
 	}
 	page_edit_begin(&edit, index);
 	slot = put_record(page_edit_add(&edit, row_buffer), BufferGetBlockNumber(row_buffer), insert->record, dim);
-	put_posting(page_edit_add(&edit, buffer), insert->posting, slot, dim);
+	put_posting(page_edit_add(&edit, buffer), insert->posting, slot, list, dim);
 	page_edit_commit(&edit);
 	UnlockReleaseBuffer(buffer);
 	return true;
 }
 
-/* The same with a new tail page, linked behind the last (or the first of its list). */
+/* The same with a new tail page, linked behind the last (or the first of its tail). */
 static void
 append_to_new_tail(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, Buffer directory_buffer,
 				   Buffer row_buffer)
 {
 	uint32		dim = insert->model->view.dim_padded;
 	uint32		list = insert->record->list;
-	OmenDirectoryEntry entry = *directory_entry(BufferGetPage(directory_buffer), list);
+	uint32		tail = list / meta->lists_per_tail;
+	OmenDirectoryEntry entry = *directory_entry(BufferGetPage(directory_buffer), tail);
 	Buffer		last = InvalidBuffer;
 	Buffer		buffer;
 	PageEdit	edit;
@@ -405,9 +408,9 @@ append_to_new_tail(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, B
 	page_edit_begin(&edit, index);
 	slot = put_record(page_edit_add(&edit, row_buffer), BufferGetBlockNumber(row_buffer), insert->record, dim);
 	page = page_edit_add_new(&edit, buffer);
-	index_page_init(page, OMEN_PAGE_TAIL, meta->generation, list);
-	put_posting(page, insert->posting, slot, dim);
-	changed = directory_entry(page_edit_add(&edit, directory_buffer), list);
+	index_page_init(page, OMEN_PAGE_TAIL, meta->generation, tail);
+	put_posting(page, insert->posting, slot, list, dim);
+	changed = directory_entry(page_edit_add(&edit, directory_buffer), tail);
 	if (last != InvalidBuffer)
 		omen_page_trailer(page_edit_add(&edit, last))->next = BufferGetBlockNumber(buffer);
 	else
@@ -424,19 +427,19 @@ append_to_new_tail(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, B
 static void
 store_row(Relation index, IvfInsert *insert, const OmenIvfMeta *meta)
 {
-	uint32		list = insert->record->list;
-	BlockNumber directory = insert->model->view.directory_map[list / OMEN_DIRECTORY_PER_PAGE];
+	uint32		tail = insert->record->list / meta->lists_per_tail;
+	BlockNumber directory = insert->model->view.directory_map[tail / OMEN_DIRECTORY_PER_PAGE];
 	Buffer		row_buffer = find_row_page(index, meta, insert->model->view.dim_padded);
 	Buffer		buffer = read_checked(index, directory, OMEN_PAGE_DIRECTORY, meta->generation, BUFFER_LOCK_SHARE);
-	BlockNumber tail = directory_entry(BufferGetPage(buffer), list)->tail_last;
+	BlockNumber last = directory_entry(BufferGetPage(buffer), tail)->tail_last;
 
 	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	if (tail == OMEN_NO_BLOCK || !append_to_tail(index, insert, meta, tail, row_buffer))
+	if (last == OMEN_NO_BLOCK || !append_to_tail(index, insert, meta, last, row_buffer))
 	{
 		/* Full.  Under the directory's lock, look again: another may have been faster. */
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		tail = directory_entry(BufferGetPage(buffer), list)->tail_last;
-		if (tail == OMEN_NO_BLOCK || !append_to_tail(index, insert, meta, tail, row_buffer))
+		last = directory_entry(BufferGetPage(buffer), tail)->tail_last;
+		if (last == OMEN_NO_BLOCK || !append_to_tail(index, insert, meta, last, row_buffer))
 			append_to_new_tail(index, insert, meta, buffer, row_buffer);
 		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
 	}

@@ -95,14 +95,14 @@ read_page(IvfMaintenance *m, BlockNumber block, OmenPageKind kind, uint32 genera
 }
 
 static OmenDirectoryEntry
-read_entry(IvfMaintenance *m, uint32 list)
+read_entry(IvfMaintenance *m, uint32 tail)
 {
 	uintptr_t	handle;
-	const void *page = read_page(m, m->model->view.directory_map[list / OMEN_DIRECTORY_PER_PAGE],
+	const void *page = read_page(m, m->model->view.directory_map[tail / OMEN_DIRECTORY_PER_PAGE],
 								 OMEN_PAGE_DIRECTORY, m->meta.generation, &handle);
 	OmenDirectoryEntry entry;
 
-	memcpy(&entry, omen_page_body_const(page) + (list % OMEN_DIRECTORY_PER_PAGE) * sizeof(entry), sizeof(entry));
+	memcpy(&entry, omen_page_body_const(page) + (tail % OMEN_DIRECTORY_PER_PAGE) * sizeof(entry), sizeof(entry));
 	m->store.release(m->store.context, handle);
 	return entry;
 }
@@ -114,9 +114,9 @@ count_tails(IvfMaintenance *m)
 {
 	m->tail_rows = 0;
 	m->tail_pages = 0;
-	for (uint32 l = 0; l < m->meta.lists && m->meta.has_tails; l++)
+	for (uint32 t = 0; t < omen_tails(&m->meta) && m->meta.has_tails; t++)
 	{
-		OmenDirectoryEntry entry = read_entry(m, l);
+		OmenDirectoryEntry entry = read_entry(m, t);
 		uintptr_t	handle;
 		const void *page;
 
@@ -195,12 +195,12 @@ take_slot(IvfMaintenance *m, uint32 slot)
 	return true;
 }
 
-/* Takes over what the list's tail holds that was not taken yet; returns how many. */
+/* Takes over what a tail holds that was not taken yet; returns how many. */
 static uint64
-take_tail(IvfMaintenance *m, uint32 list)
+take_tail(IvfMaintenance *m, uint32 tail)
 {
 	uint32		bytes = omen_posting_bytes(m->dim);
-	OmenDirectoryEntry entry = read_entry(m, list);
+	OmenDirectoryEntry entry = read_entry(m, tail);
 	uint32		pages = 0;
 	uint64		count = 0;
 
@@ -215,15 +215,19 @@ take_tail(IvfMaintenance *m, uint32 list)
 		memcpy(copy.data, page, BLCKSZ);
 		m->store.release(m->store.context, handle);
 		trailer = omen_page_trailer_const(copy.data);
-		if (trailer->list != list || trailer->count > omen_postings_per_tail(m->dim) ||
+		if (trailer->list != tail || trailer->count > omen_postings_per_tail(m->dim) ||
 			++pages > entry.tail_pages)
-			index_page_report(m->index, OMEN_CORRUPT, "a tail page is not what its list says");
+			index_page_report(m->index, OMEN_CORRUPT, "a tail page is not what the directory says");
 		for (uint32 i = 0; i < trailer->count; i++)
 		{
-			const uint8 *posting = omen_page_body_const(copy.data) + (size_t) i * bytes;
+			const uint8 *posting = omen_page_body_const(copy.data) + (size_t) i * omen_tail_posting_bytes(m->dim);
 			uint32		slot;
+			uint32		list;
 
 			memcpy(&slot, posting + bytes - sizeof(slot), sizeof(slot));
+			memcpy(&list, posting + bytes, sizeof(list));
+			if (list >= m->meta.lists || list / m->meta.lists_per_tail != tail)
+				index_page_report(m->index, OMEN_CORRUPT, "a posting is in the wrong tail");
 			if (slot == OMEN_NO_SLOT || !take_slot(m, slot))
 				continue;
 			m->take(m, list, posting, slot);
@@ -235,7 +239,7 @@ take_tail(IvfMaintenance *m, uint32 list)
 	return count;
 }
 
-/* The same for all lists. */
+/* The same for all tails. */
 static uint64
 take_tails(IvfMaintenance *m)
 {
@@ -246,8 +250,8 @@ take_tails(IvfMaintenance *m)
 	if (!now.has_tails)
 		return 0;
 	cover_slots(m);
-	for (uint32 l = 0; l < m->meta.lists; l++)
-		count += take_tail(m, l);
+	for (uint32 t = 0; t < omen_tails(&m->meta); t++)
+		count += take_tail(m, t);
 	return count;
 }
 

@@ -115,7 +115,7 @@ load_model(Relation index, OmenIvfMeta *meta)
 	for (int attempt = 0; attempt < 3 && status == OMEN_STALE; attempt++)
 	{
 		size_t		byte_count = omen_ivf_model_bytes(meta->dim, meta->lists) +
-			((size_t) meta->packed_pages + omen_directory_pages(meta->lists)) * sizeof(uint32);
+			((size_t) meta->packed_pages + omen_directory_pages(omen_tails(meta))) * sizeof(uint32);
 		uint8	   *bytes = omen_arena_alloc(&arena, 1, byte_count);
 
 		if (bytes == NULL)
@@ -262,7 +262,7 @@ stream_put(ModelStream *stream, const void *bytes, size_t count)
 void
 ivf_write_model(Relation index, ForkNumber fork, bool log, const OmenIvfModel *model,
 				const uint32 *packed_map, uint32 packed_pages,
-				const uint32 *directory_map, uint32 generation, uint32 *first_block)
+				const uint32 *directory_map, uint32 directory_pages, uint32 generation, uint32 *first_block)
 {
 	ModelStream *stream = palloc0(sizeof(ModelStream));
 
@@ -276,7 +276,7 @@ ivf_write_model(Relation index, ForkNumber fork, bool log, const OmenIvfModel *m
 	stream_put(stream, model->bytes, model->byte_count);
 	if (packed_pages > 0)
 		stream_put(stream, packed_map, (size_t) packed_pages * sizeof(uint32));
-	stream_put(stream, directory_map, omen_directory_pages(model->lists) * sizeof(uint32));
+	stream_put(stream, directory_map, directory_pages * sizeof(uint32));
 	stream_page_out(stream, true);
 	pfree(stream);
 }

@@ -149,7 +149,8 @@ wants_postings(const OmenPageTrailer *trailer, const OmenIvfMeta *meta)
 static void
 clean_tail(IvfVacuum *vacuum, Buffer buffer)
 {
-	uint32		bytes = omen_posting_bytes(vacuum->dim);
+	uint32		bytes = omen_tail_posting_bytes(vacuum->dim);
+	uint32		slot_at = omen_posting_bytes(vacuum->dim) - sizeof(uint32);
 	const char *before = BufferGetPage(buffer);
 	uint32		count = omen_page_trailer_const(before)->count;
 	uint32		found = 0;
@@ -162,7 +163,7 @@ clean_tail(IvfVacuum *vacuum, Buffer buffer)
 	{
 		uint32		slot;
 
-		memcpy(&slot, omen_page_body_const(before) + (size_t) (i + 1) * bytes - sizeof(slot), sizeof(slot));
+		memcpy(&slot, omen_page_body_const(before) + (size_t) i * bytes + slot_at, sizeof(slot));
 		found += is_dead(vacuum, slot);
 	}
 	if (found == 0)
@@ -171,7 +172,7 @@ clean_tail(IvfVacuum *vacuum, Buffer buffer)
 	page = page_edit_add(&edit, buffer);
 	for (uint32 i = 0; i < count; i++)
 	{
-		uint8	   *at = omen_page_body(page) + (size_t) (i + 1) * bytes - sizeof(uint32);
+		uint8	   *at = omen_page_body(page) + (size_t) i * bytes + slot_at;
 		uint32		slot;
 
 		memcpy(&slot, at, sizeof(slot));

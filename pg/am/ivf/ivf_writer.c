@@ -77,7 +77,7 @@ struct IvfWriter
 	/* rows that come after the lists are written: they go to tails */
 	bool		late;
 	uint64		late_rows;
-	OmenDirectoryEntry *directory;	/* [lists] */
+	OmenDirectoryEntry *directory;	/* [tails] */
 };
 
 static int
@@ -158,10 +158,6 @@ ivf_writer_create(Relation index, ForkNumber fork, bool log, OmenIvfModel *model
 	writer->posting_bytes = omen_posting_bytes(dim);
 	writer->posting = writer_alloc(writer, 1, VARHDRSZ + writer->posting_bytes);
 	SET_VARSIZE(writer->posting, VARHDRSZ + writer->posting_bytes);
-	writer->directory_map = writer_alloc(writer, omen_directory_pages(model->lists), sizeof(uint32));
-	writer->directory = writer_alloc(writer, model->lists, sizeof(OmenDirectoryEntry));
-	for (uint32 l = 0; l < model->lists; l++)
-		writer->directory[l] = (OmenDirectoryEntry) {OMEN_NO_BLOCK, OMEN_NO_BLOCK, 0, 0};
 	writer->row_buffer = InvalidBuffer;
 	return writer;
 }
@@ -392,12 +388,12 @@ tail_page_out(IvfWriter *writer, Buffer buffer, char *page, BlockNumber next)
 	OmenPageTrailer *trailer = omen_page_trailer(page);
 
 	trailer->next = next;
-	index_page_set_used(page, trailer->count * writer->posting_bytes);
+	index_page_set_used(page, trailer->count * omen_tail_posting_bytes(writer->model->dim_padded));
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	index_page_write(writer->index, buffer, writer->log, page);
 }
 
-/* The late rows' postings, a chain of pages for each list that has any. */
+/* The late rows' postings, a chain of pages for each tail that has any. */
 static void
 write_tails(IvfWriter *writer)
 {
@@ -411,24 +407,27 @@ write_tails(IvfWriter *writer)
 	{
 		bool		isnull;
 		uint32		list = (uint32) DatumGetInt32(slot_getattr(writer->get_slot, 1, &isnull));
+		uint32		tail = list / writer->meta.lists_per_tail;
 		bytea	   *posting = DatumGetByteaPP(slot_getattr(writer->get_slot, 2, &isnull));
+		uint8	   *at;
 
-		if (buffer == InvalidBuffer || trailer->list != list || trailer->count == per_page)
+		if (buffer == InvalidBuffer || trailer->list != tail || trailer->count == per_page)
 		{
 			Buffer		next = index_page_reserve(writer->index, writer->fork, writer->log, OMEN_PAGE_TAIL,
 												  writer->meta.generation);
 			BlockNumber block = BufferGetBlockNumber(next);
 
 			if (buffer != InvalidBuffer)
-				tail_page_out(writer, buffer, page.data, trailer->list == list ? block : OMEN_NO_BLOCK);
-			index_page_init(page.data, OMEN_PAGE_TAIL, writer->meta.generation, list);
-			if (writer->directory[list].tail_pages++ == 0)
-				writer->directory[list].tail_first = block;
-			writer->directory[list].tail_last = block;
+				tail_page_out(writer, buffer, page.data, trailer->list == tail ? block : OMEN_NO_BLOCK);
+			index_page_init(page.data, OMEN_PAGE_TAIL, writer->meta.generation, tail);
+			if (writer->directory[tail].tail_pages++ == 0)
+				writer->directory[tail].tail_first = block;
+			writer->directory[tail].tail_last = block;
 			buffer = next;
 		}
-		memcpy(omen_page_body(page.data) + trailer->count++ * writer->posting_bytes, VARDATA_ANY(posting),
-			   writer->posting_bytes);
+		at = omen_page_body(page.data) + trailer->count++ * omen_tail_posting_bytes(writer->model->dim_padded);
+		memcpy(at, VARDATA_ANY(posting), writer->posting_bytes);
+		memcpy(at + writer->posting_bytes, &list, sizeof(list));
 	}
 	if (buffer != InvalidBuffer)
 		tail_page_out(writer, buffer, page.data, OMEN_NO_BLOCK);
@@ -439,7 +438,13 @@ write_tails(IvfWriter *writer)
 static void
 reserve_directory(IvfWriter *writer)
 {
-	for (uint32 p = 0; p < omen_directory_pages(writer->model->lists); p++)
+	uint32		tails = omen_tails(&writer->meta);
+
+	writer->directory_map = writer_alloc(writer, omen_directory_pages(tails), sizeof(uint32));
+	writer->directory = writer_alloc(writer, tails, sizeof(OmenDirectoryEntry));
+	for (uint32 t = 0; t < tails; t++)
+		writer->directory[t] = (OmenDirectoryEntry) {OMEN_NO_BLOCK, OMEN_NO_BLOCK, 0, 0};
+	for (uint32 p = 0; p < omen_directory_pages(tails); p++)
 	{
 		Buffer		buffer = index_page_reserve(writer->index, writer->fork, writer->log, OMEN_PAGE_DIRECTORY,
 												writer->meta.generation);
@@ -452,14 +457,14 @@ reserve_directory(IvfWriter *writer)
 static void
 write_directory(IvfWriter *writer)
 {
-	uint32		lists = writer->model->lists;
+	uint32		tails = omen_tails(&writer->meta);
 
-	for (uint32 p = 0; p < omen_directory_pages(lists); p++)
+	for (uint32 p = 0; p < omen_directory_pages(tails); p++)
 	{
 		Buffer		buffer = ReadBufferExtended(writer->index, writer->fork, writer->directory_map[p], RBM_NORMAL,
 												NULL);
 		uint32		first = p * OMEN_DIRECTORY_PER_PAGE;
-		uint32		count = Min(lists - first, OMEN_DIRECTORY_PER_PAGE);
+		uint32		count = Min(tails - first, OMEN_DIRECTORY_PER_PAGE);
 		PGAlignedBlock page;
 
 		index_page_init(page.data, OMEN_PAGE_DIRECTORY, writer->meta.generation, p);
@@ -502,10 +507,11 @@ finish_lists(IvfWriter *writer)
 	if (writer->calibrator)
 		writer_check(writer, omen_calibrator_finish(writer->calibrator, model, &writer->arena));
 	writer->calibrator = NULL;
+	writer->meta.lists_per_tail = omen_ivf_lists_per_tail((uint64) writer->rows, model->lists, model->dim_padded);
 	reserve_directory(writer);
 	ivf_write_model(writer->index, writer->fork, writer->log, model, writer->packed_map,
-					writer->meta.packed_pages, writer->directory_map, writer->meta.generation,
-					&writer->meta.model_block);
+					writer->meta.packed_pages, writer->directory_map, omen_directory_pages(omen_tails(&writer->meta)),
+					writer->meta.generation, &writer->meta.model_block);
 	writer->meta.packed_rows = (uint64) writer->rows;
 	writer->meta.dead_postings = 0;
 }
