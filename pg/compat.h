@@ -104,4 +104,11 @@
 	} while (0)
 #endif
 
+/* What names a relation's file: its type's name changed in 16. */
+#if PG_VERSION_NUM >= 160000
+#define OMEN_RELATION_LOCATOR(relation) ((relation)->rd_locator)
+#else
+#define OMEN_RELATION_LOCATOR(relation) ((relation)->rd_node)
+#endif
+
 #endif							/* OMEN_COMPAT_H */

@@ -156,34 +156,16 @@ prepare_lut(OmenCodeQuery *query)
 	query->lut_base = 0;
 	for (uint32_t i = 0; i < query->dim; i += 4)
 	{
-		float		width = fabsf(q[i]) + fabsf(q[i + 1]) + fabsf(q[i + 2]) + fabsf(q[i + 3]);
+		float		width = (fabsf(q[i]) + fabsf(q[i + 1])) + (fabsf(q[i + 2]) + fabsf(q[i + 3]));
+		float		sum = (q[i] + q[i + 1]) + (q[i + 2] + q[i + 3]);
 
 		widest = width > widest ? width : widest;
+		/* What is negative: half of what the sum falls short of the width. */
+		query->lut_base += 0.5f * (sum - width);
 	}
 	query->lut_step = widest / OMEN_LUT_MAX;
 	inverse = widest > 0 ? OMEN_LUT_MAX / widest : 0.0f;
-	for (uint32_t i = 0; i < query->dim; i += 4)
-	{
-		float		least = 0;
-		float		entry[16];
-
-		for (uint32_t j = 0; j < 4; j++)
-			least += q[i + j] < 0 ? q[i + j] : 0.0f;
-		query->lut_base += least;
-		/* Every subset's sum from the one without its highest member. */
-		entry[0] = -least;
-		for (uint32_t j = 0; j < 4; j++)
-			for (uint32_t k = 0; k < (1u << j); k++)
-				entry[k | (1u << j)] = entry[k] + q[i + j];
-		for (uint32_t k = 0; k < 16; k++)
-		{
-			float		level = entry[k] * inverse + 0.5f;
-
-			level = level > 0.0f ? level : 0.0f;
-			level = level < OMEN_LUT_MAX ? level : (float) OMEN_LUT_MAX;
-			query->lut[i * 4 + k] = (uint8_t) level;
-		}
-	}
+	omen_simd->lut_fill(q, query->dim, inverse, query->lut);
 }
 
 /* As fine as int16 allows while 15 x the sum of magnitudes stays inside int32. */
@@ -191,25 +173,31 @@ static void
 prepare_fine(OmenCodeQuery *query)
 {
 	const float *q = query->vector;
-	double		sum = 0;
+	float		sums[LANES] = {0};
+	float		most[LANES] = {0};
+	double		sum;
 	float		widest = 0;
 	float		inverse;
 
-	for (uint32_t i = 0; i < query->dim; i++)
-	{
-		float		magnitude = fabsf(q[i]);
+	for (uint32_t i = 0; i < query->dim; i += LANES)
+		for (uint32_t j = 0; j < LANES; j++)
+		{
+			float		magnitude = fabsf(q[i + j]);
 
-		widest = magnitude > widest ? magnitude : widest;
-		sum += magnitude;
-	}
+			most[j] = magnitude > most[j] ? magnitude : most[j];
+			sums[j] += magnitude;
+		}
+	for (uint32_t j = 0; j < LANES; j++)
+		widest = most[j] > widest ? most[j] : widest;
+	/* A little more, for what was lost in adding. */
+	sum = lane_sum(sums) * 1.0001;
 	query->fine_step = widest / 32767.0f;
 	/* 255 rather than 15: centroids, eight bits wide, meet the same query. */
 	if (sum * 255.0 / query->fine_step > 2147000000.0)
 		query->fine_step = (float) (sum * 255.0 / 2147000000.0) * 1.0001f;
 	/* A subnormal step could not be divided by; such a query is a zero query. */
 	inverse = query->fine_step > 1e-35f ? 1.0f / query->fine_step : 0.0f;
-	for (uint32_t i = 0; i < query->dim; i++)
-		query->fine[i] = (int16_t) lrintf(q[i] * inverse);
+	omen_simd->i16_from_f32(query->fine, q, inverse, query->dim);
 }
 
 void

@@ -53,7 +53,7 @@ store_release(void *context, uintptr_t handle)
 OmenPageStore
 memory_index_store(MemoryIndex *index)
 {
-	return (OmenPageStore) {store_read, store_release, index};
+	return (OmenPageStore) {store_read, store_release, index, NULL};
 }
 
 static uint32_t

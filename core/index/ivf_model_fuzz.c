@@ -62,7 +62,7 @@ use_model(OmenIvfModel *model, const OmenIvfMeta *meta, OmenArena *arena)
 	for (uint32_t l = 0; l < model->lists; l++)
 	{
 		omen_ivf_centroid(model, l, query.vector);
-		omen_ivf_unpack(model, meta, (OmenPageStore) {read_nothing, release_nothing, NULL}, arena, l,
+		omen_ivf_unpack(model, meta, (OmenPageStore) {read_nothing, release_nothing, NULL, NULL}, arena, l,
 						take_nothing, NULL, &err);
 	}
 }

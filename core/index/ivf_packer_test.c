@@ -239,7 +239,7 @@ test_round_trip(void **state)
 
 				assert_int_equal(run.start[l].place.offset % 32, 0);
 				assert_int_equal(omen_ivf_unpack(&run.model, &run.meta,
-												 (OmenPageStore) {read_page, release_page, &run},
+												 (OmenPageStore) {read_page, release_page, &run, NULL},
 												 &arena, l, take, &expect, &err), OMEN_OK);
 				assert_int_equal(expect.came, counts[l]);
 				for (uint32_t i = 0; i < counts[l]; i += 1 + i / 3)
@@ -282,7 +282,7 @@ test_removed_postings_stay_away(void **state)
 	omen_arena_init(&arena);
 	begin_run(&run, 1);
 	assert_int_equal(pack(&run, &arena, 64, 1, &count, postings), OMEN_OK);
-	assert_int_equal(omen_ivf_unpack(&run.model, &run.meta, (OmenPageStore) {read_page, release_page, &run},
+	assert_int_equal(omen_ivf_unpack(&run.model, &run.meta, (OmenPageStore) {read_page, release_page, &run, NULL},
 									 &arena, 0, take, &expect, &err), OMEN_OK);
 	assert_int_equal(expect.came, kept);
 	omen_arena_reset(&arena);
@@ -334,7 +334,7 @@ test_failures(void **state)
 	OmenArena	arena;
 	OmenError	err;
 	Run			run;
-	OmenPageStore store = {read_page, release_page, &run};
+	OmenPageStore store = {read_page, release_page, &run, NULL};
 	Expect		expect;
 
 	omen_arena_init(&arena);
@@ -417,7 +417,7 @@ test_out_of_memory(void **state)
 		begin_run(&run, 1);
 		assert_int_equal(pack(&run, &arena, 64, 1, &count, postings), OMEN_OK);
 		failing_arena_init(&failing, n);
-		unpacked = omen_ivf_unpack(&run.model, &run.meta, (OmenPageStore) {read_page, release_page, &run},
+		unpacked = omen_ivf_unpack(&run.model, &run.meta, (OmenPageStore) {read_page, release_page, &run, NULL},
 								   &failing.arena, 0, take, &expect, &err);
 		assert_int_equal(unpacked, failing.refused ? OMEN_NO_MEMORY : OMEN_OK);
 		assert_int_equal(failing_arena_end(&failing), 0);

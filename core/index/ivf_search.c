@@ -227,6 +227,30 @@ scan_packed_codes(OmenIvfSearch *search, PackedReader *reader, OmenPackedPlace *
 	return OMEN_OK;
 }
 
+/* How much of a page to have on its way: the scan itself runs ahead from there. */
+#define EXPECT_BYTES 1024
+
+/* Has the pages of a list's packed part on their way while another list is scanned. */
+static void
+expect_list(OmenIvfSearch *search, uint32_t list)
+{
+	const OmenListStart *start = &search->model->start[list];
+	uint64_t	end = start->place.offset +
+		(uint64_t) start->count * omen_posting_bytes(search->model->dim_padded);
+	uint32_t	offset = start->place.offset;
+
+	if (search->store.expect == NULL)
+		return;
+	for (uint32_t page = start->place.page; page < search->meta.packed_pages && end > offset; page++)
+	{
+		uint32_t	left = end - offset < EXPECT_BYTES ? (uint32_t) (end - offset) : EXPECT_BYTES;
+
+		search->store.expect(search->store.context, search->model->packed_map[page], offset, left);
+		end = end > OMEN_BODY_BYTES ? end - OMEN_BODY_BYTES : 0;
+		offset = 0;
+	}
+}
+
 static OmenStatus
 scan_packed(OmenIvfSearch *search, const ListView *view)
 {
@@ -421,6 +445,20 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 	return OMEN_OK;
 }
 
+/* Has the records of the codes that passed on their way. */
+static void
+expect_records(OmenIvfSearch *search)
+{
+	uint32_t	per_page = omen_rows_per_page(search->model->dim_padded);
+	uint32_t	row_bytes = omen_row_bytes(search->model->dim_padded);
+
+	if (search->store.expect == NULL)
+		return;
+	for (uint32_t i = 0; i < search->scanned_count; i++)
+		search->store.expect(search->store.context, search->scanned[i].slot / per_page,
+							 search->scanned[i].slot % per_page * row_bytes, row_bytes);
+}
+
 /*
  * Reads the records of the codes that passed.  While there is no k-th best
  * yet, the likeliest k go first, so that it is found before the others have to
@@ -432,6 +470,7 @@ read_scanned(OmenIvfSearch *search, const ListView *view)
 	uint32_t	first = search->nearest_room - search->nearest_count;
 	OmenStatus	status = OMEN_OK;
 
+	expect_records(search);
 	if (first > 0 && first < search->scanned_count)
 	{
 		/* A threshold that about `first` estimates pass, from a small heap of them. */
@@ -526,6 +565,8 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 		}
 		search->stats.lists_probed++;
 		search->scanned_count = 0;
+		if (i + 1 < probes)
+			expect_list(search, search->ranking.ranks[i + 1].list);
 		if (model->start[rank->list].count > 0)
 			status = scan_packed(search, &view);
 		if (status == OMEN_OK && search->meta.has_tails)

@@ -12,6 +12,7 @@
 #include <immintrin.h>
 
 #include "lanes_avx2.h"
+#include "rabitq_query.h"
 #include "simd_kernels.h"
 
 /* Positions until a 16-bit sum of entries must be emptied: 2 * 31 * 1,024 < 2^16. */
@@ -137,4 +138,46 @@ omen_dot_u8_i16_avx2(const uint8_t *code, const int16_t *query, uint32_t dim)
 	for (; i < dim; i++)
 		total += code[i] * query[i];
 	return total;
+}
+
+/* Eight entries from their sums, as the low bytes of 32-bit lanes. */
+static inline __m256i
+lut_levels(__m256 entry, __m256 scale)
+{
+	__m256i		level = _mm256_cvttps_epi32(_mm256_fmadd_ps(entry, scale, _mm256_set1_ps(0.5f)));
+
+	level = _mm256_max_epi32(level, _mm256_setzero_si256());
+	return _mm256_min_epi32(level, _mm256_set1_epi32(OMEN_LUT_MAX));
+}
+
+void
+omen_lut_fill_avx2(const float *query, uint32_t dim, float inverse, uint8_t *lut)
+{
+	const __m256 scale = _mm256_set1_ps(inverse);
+
+	for (uint32_t i = 0; i < dim; i += 4)
+	{
+		const float *q = query + i;
+		__m256		entry = _mm256_set1_ps(lut_offset(q));
+		__m256i		low;
+		__m256i		high;
+		__m128i		low_words;
+		__m128i		high_words;
+
+		/* Entry k has the coordinates whose bit is set in k. */
+		entry = _mm256_add_ps(entry, _mm256_blend_ps(_mm256_setzero_ps(), _mm256_set1_ps(q[0]), 0xAA));
+		entry = _mm256_add_ps(entry, _mm256_blend_ps(_mm256_setzero_ps(), _mm256_set1_ps(q[1]), 0xCC));
+		entry = _mm256_add_ps(entry, _mm256_blend_ps(_mm256_setzero_ps(), _mm256_set1_ps(q[2]), 0xF0));
+		low = lut_levels(entry, scale);
+		high = lut_levels(_mm256_add_ps(entry, _mm256_set1_ps(q[3])), scale);
+		low_words = _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+		high_words = _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
+		_mm_storeu_si128((__m128i *) (lut + i * 4), _mm_packus_epi16(low_words, high_words));
+	}
+}
+
+void
+omen_i16_from_f32_avx2(int16_t *out, const float *in, float inverse, uint32_t dim)
+{
+	i16_from_f32(out, in, inverse, dim);
 }

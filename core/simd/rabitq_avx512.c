@@ -13,6 +13,7 @@
 #include <immintrin.h>
 
 #include "lanes_avx512.h"
+#include "rabitq_query.h"
 #include "simd_kernels.h"
 
 /*
@@ -158,4 +159,33 @@ omen_dot_u8_i16_avx512(const uint8_t *code, const int16_t *query, uint32_t dim)
 		sum[0] = _mm512_dpwssd_epi32(sum[0], wide, _mm512_maskz_loadu_epi16(mask, query + i));
 	}
 	return _mm512_reduce_add_epi32(_mm512_add_epi32(sum[0], sum[1]));
+}
+
+void
+omen_lut_fill_avx512(const float *query, uint32_t dim, float inverse, uint8_t *lut)
+{
+	const __m512 scale = _mm512_set1_ps(inverse);
+
+	for (uint32_t i = 0; i < dim; i += 4)
+	{
+		const float *q = query + i;
+		__m512		entry = _mm512_set1_ps(lut_offset(q));
+		__m512i		level;
+
+		/* Entry k has the coordinates whose bit is set in k. */
+		entry = _mm512_mask_add_ps(entry, 0xAAAA, entry, _mm512_set1_ps(q[0]));
+		entry = _mm512_mask_add_ps(entry, 0xCCCC, entry, _mm512_set1_ps(q[1]));
+		entry = _mm512_mask_add_ps(entry, 0xF0F0, entry, _mm512_set1_ps(q[2]));
+		entry = _mm512_mask_add_ps(entry, 0xFF00, entry, _mm512_set1_ps(q[3]));
+		level = _mm512_cvttps_epi32(_mm512_fmadd_ps(entry, scale, _mm512_set1_ps(0.5f)));
+		level = _mm512_max_epi32(level, _mm512_setzero_si512());
+		level = _mm512_min_epi32(level, _mm512_set1_epi32(OMEN_LUT_MAX));
+		_mm_storeu_si128((__m128i *) (lut + i * 4), _mm512_cvtepi32_epi8(level));
+	}
+}
+
+void
+omen_i16_from_f32_avx512(int16_t *out, const float *in, float inverse, uint32_t dim)
+{
+	i16_from_f32(out, in, inverse, dim);
 }

@@ -8,6 +8,7 @@
  */
 #include <arm_neon.h>
 
+#include "rabitq_query.h"
 #include "simd_kernels.h"
 
 /* Positions until a 16-bit sum of entries must be emptied: 2 * 31 * 1,024 < 2^16. */
@@ -114,4 +115,33 @@ omen_dot_u8_i16_neon(const uint8_t *code, const int16_t *query, uint32_t dim)
 	for (; i < dim; i++)
 		total += code[i] * query[i];
 	return total;
+}
+
+void
+omen_lut_fill_neon(const float *query, uint32_t dim, float inverse, uint8_t *lut)
+{
+	for (uint32_t i = 0; i < dim; i += 4)
+	{
+		const float *q = query + i;
+		float		entry[16] = {lut_offset(q)};
+
+		/* Every subset's sum from the one without its highest member. */
+		for (uint32_t j = 0; j < 4; j++)
+			for (uint32_t k = 0; k < (1u << j); k++)
+				entry[k | (1u << j)] = entry[k] + q[j];
+		for (uint32_t k = 0; k < 16; k++)
+		{
+			float		level = entry[k] * inverse + 0.5f;
+
+			level = level > 0.0f ? level : 0.0f;
+			level = level < OMEN_LUT_MAX ? level : (float) OMEN_LUT_MAX;
+			lut[i * 4 + k] = (uint8_t) level;
+		}
+	}
+}
+
+void
+omen_i16_from_f32_neon(int16_t *out, const float *in, float inverse, uint32_t dim)
+{
+	i16_from_f32(out, in, inverse, dim);
 }

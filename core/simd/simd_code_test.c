@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +176,38 @@ test_code_dots(const OmenSimd *table)
 		}
 }
 
+/* Tables made from a query, against the definition; off by one only where a product lies halfway. */
+static void
+test_query_tables(const OmenSimd *table)
+{
+	for (uint32_t dim = 0; dim <= 192; dim += 4)
+	{
+		float	   *query = guarded(0, dim * sizeof(float));
+		uint8_t    *lut = guarded(1, dim * 4);
+		int16_t    *fine = guarded(2, dim * sizeof(int16_t));
+		float		inverse = OMEN_LUT_MAX / 8.0f;
+
+		for (uint32_t i = 0; i < dim; i++)
+			query[i] = (float) random_between(-2000, 2000) / 1000.0f;
+		table->lut_fill(query, dim, inverse, lut);
+		table->i16_from_f32(fine, query, 16000.0f, dim);
+		for (uint32_t i = 0; i < dim; i++)
+			check(fabs(fine[i] - query[i] * 16000.0) <= 0.51, "i16_from_f32 of %u", dim);
+		for (uint32_t i = 0; i < dim * 4; i++)
+		{
+			double		level = 0;
+
+			for (uint32_t j = 0; j < 4; j++)
+			{
+				double		coordinate = query[i / 16 * 4 + j];
+
+				level += (i >> j & 1 ? coordinate : 0) - (coordinate < 0 ? coordinate : 0);
+			}
+			check(lut[i] <= OMEN_LUT_MAX && fabs(lut[i] - level * inverse) <= 0.51, "lut_fill of %u", dim);
+		}
+	}
+}
+
 static void
 check_tile(const OmenSimd *table, uint32_t row_count, uint32_t col_count, uint32_t dim, bool extreme)
 {
@@ -223,6 +256,7 @@ test_codes(const OmenSimd *table)
 	run_table_test("bits", test_bits, table);
 	run_table_test("sparse inner product", test_sparse, table);
 	run_table_test("lookup scan", test_lut_scan, table);
+	run_table_test("tables of a query", test_query_tables, table);
 	run_table_test("inner products of 4 and 8-bit codes", test_code_dots, table);
 	run_table_test("tiles of 8-bit inner products", test_tiles, table);
 }

@@ -30,6 +30,8 @@
 										uint64_t *both, uint64_t *either); \
 	float		omen_dot_sparse_##isa(const int32_t *index_a, const float *value_a, uint32_t count_a, \
 									  const int32_t *index_b, const float *value_b, uint32_t count_b); \
+	void		omen_lut_fill_##isa(const float *query, uint32_t dim, float inverse, uint8_t *lut); \
+	void		omen_i16_from_f32_##isa(int16_t *out, const float *in, float inverse, uint32_t dim); \
 	void		omen_lut_scan_##isa(const uint8_t *lut, const uint8_t *codes, uint32_t positions, \
 									uint32_t sums[OMEN_BLOCK_CODES]); \
 	int32_t		omen_dot_u4_i16_##isa(const uint8_t *code, const int16_t *query, uint32_t dim); \

@@ -37,6 +37,8 @@
 	.hamming_bits = omen_hamming_bits_##isa, \
 	.jaccard_bits = omen_jaccard_bits_##isa, \
 	.dot_sparse = omen_dot_sparse_##sparse, \
+	.lut_fill = omen_lut_fill_##isa, \
+	.i16_from_f32 = omen_i16_from_f32_##isa, \
 	.lut_scan = omen_lut_scan_##isa, \
 	.dot_u4_i16 = omen_dot_u4_i16_##isa, \
 	.dot_u8_i16 = omen_dot_u8_i16_##isa, \

@@ -202,7 +202,7 @@ typedef struct OmenSearchStats
 	uint64_t	records_read;
 } OmenSearchStats;
 
-/* One query at work.  Reusable: begin() again for the next query. */
+/* One query at work.  Reusable: set meta and store, and begin() again for the next query. */
 typedef struct OmenIvfSearch
 {
 	const OmenIvfModel *model;

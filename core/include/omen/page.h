@@ -278,6 +278,11 @@ typedef struct OmenPageStore
 	const void *(*read) (void *context, uint32_t block, uintptr_t *handle);
 	void		(*release) (void *context, uintptr_t handle);
 	void	   *context;
+	/*
+	 * The page will be read soon, from its body's `offset` on and `bytes` far:
+	 * have it on its way.  Only a hint: any block may be named.  May be NULL.
+	 */
+	void		(*expect) (void *context, uint32_t block, uint32_t offset, uint32_t bytes);
 } OmenPageStore;
 
 #endif							/* OMEN_PAGE_H */

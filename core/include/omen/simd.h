@@ -82,6 +82,17 @@ typedef struct OmenSimd
 
 	/* ---- RaBitQ ----
 	 *
+	 * A query's tables.  lut_fill writes `dim` x 4 entries (dim is a multiple
+	 * of 4), 16 for each four coordinates: entry k is the sum of the
+	 * coordinates whose bit is set in k, less the least such sum, times
+	 * `inverse`, rounded and at most OMEN_LUT_MAX.  i16_from_f32 rounds
+	 * in[i] * inverse, which fits.  Tables may differ by one in the last
+	 * place where a product lies halfway.
+	 */
+	void		(*lut_fill) (const float *query, uint32_t dim, float inverse, uint8_t *lut);
+	void		(*i16_from_f32) (int16_t *out, const float *in, float inverse, uint32_t dim);
+
+	/*
 	 * Adds to sums[0..31] the scores of the 32 codes of one block (or of a
 	 * run of its byte positions: blocks are cut at page ends).  `codes` holds
 	 * `positions` rows of 32 bytes, row p byte j being byte p of code j.

@@ -76,6 +76,8 @@ typedef struct IvfModel
 	struct IvfModel *next;
 	OmenIvfModel view;
 	OmenRotation rotation;
+	IndexPagePlaces places;
+	struct IvfSearchRoom *idle; /* a search's memory that no scan uses, or NULL */
 	uint64		identity;
 	uint32		generation;
 	int			users;
@@ -88,7 +90,15 @@ typedef struct IvfModel
  * read again when the model was replaced meanwhile.  Held until `holder` is
  * reset or deleted.
  */
-extern const IvfModel *ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext holder);
+extern IvfModel *ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext holder);
+
+/*
+ * A search with this model, from memory that the scan before left if possible:
+ * allocating it anew is a good part of what a short query costs.  Held until
+ * `holder` is reset or deleted; take the model with the same holder first.
+ */
+extern OmenIvfSearch *ivf_search(Relation index, IvfModel *model, const OmenIvfMeta *meta,
+								 OmenPageStore store, MemoryContext holder);
 
 /*
  * Writes the model's bytes and page map to new pages; *first_block is the

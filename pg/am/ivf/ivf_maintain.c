@@ -538,7 +538,7 @@ ivf_maintain(Relation index, BufferAccessStrategy strategy, bool deleted)
 
 	m->index = index;
 	m->strategy = strategy;
-	m->store = index_page_store(&m->reader, index);
+	m->store = index_page_store(&m->reader, index, NULL);
 
 	LockPage(index, OMEN_META_BLOCK, ShareLock);
 	ivf_read_meta(index, &m->meta);

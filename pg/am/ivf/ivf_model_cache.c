@@ -111,6 +111,7 @@ load_model(Relation index, OmenIvfMeta *meta)
 	OmenArena	arena;
 
 	model->context = context;
+	model->places.context = context;
 	ivf_arena_init(&arena, context);
 	for (int attempt = 0; attempt < 3 && status == OMEN_STALE; attempt++)
 	{
@@ -179,7 +180,7 @@ release_model(void *arg)
 	((IvfModel *) arg)->users--;
 }
 
-const IvfModel *
+IvfModel *
 ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext holder)
 {
 	IvfModel   *model;
@@ -206,6 +207,61 @@ ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext holder)
 	model->users++;
 	forget_surplus();
 	return model;
+}
+
+/* ---- searches ---- */
+
+/* A search's memory is kept for the next one unless it has grown beyond this. */
+#define IDLE_BYTES_MAX ((Size) 4 * 1024 * 1024)
+
+typedef struct IvfSearchRoom
+{
+	IvfModel   *model;
+	MemoryContext context;
+	OmenArena	arena;
+	OmenIvfSearch search;
+} IvfSearchRoom;
+
+/* Callbacks run last registered first: the model is still held. */
+static void
+release_search(void *arg)
+{
+	IvfSearchRoom *room = arg;
+
+	if (room->model->idle == NULL && MemoryContextMemAllocated(room->context, false) <= IDLE_BYTES_MAX)
+		room->model->idle = room;
+	else
+		MemoryContextDelete(room->context);
+}
+
+OmenIvfSearch *
+ivf_search(Relation index, IvfModel *model, const OmenIvfMeta *meta, OmenPageStore store, MemoryContext holder)
+{
+	IvfSearchRoom *room = model->idle;
+	MemoryContextCallback *callback;
+
+	if (room == NULL)
+	{
+		MemoryContext context = AllocSetContextCreate(model->context, "ivf search", ALLOCSET_DEFAULT_SIZES);
+
+		room = MemoryContextAllocZero(context, sizeof(IvfSearchRoom));
+		room->model = model;
+		room->context = context;
+		ivf_arena_init(&room->arena, context);
+		if (omen_ivf_search_init(&room->search, &room->arena, &model->view, meta, store) != OMEN_OK)
+		{
+			MemoryContextDelete(context);
+			index_page_report(index, OMEN_NO_MEMORY, "");
+		}
+	}
+	callback = MemoryContextAlloc(holder, sizeof(MemoryContextCallback));
+	callback->func = release_search;
+	callback->arg = room;
+	MemoryContextRegisterResetCallback(holder, callback);
+	model->idle = NULL;
+	room->search.meta = *meta;
+	room->search.store = store;
+	return &room->search;
 }
 
 /* ---- writing a model ---- */

@@ -81,10 +81,9 @@ typedef struct IvfScan
 
 	/* the search */
 	OmenIvfMeta meta;
-	const IvfModel *model;
+	IvfModel   *model;
 	IndexPageReader reader;
-	OmenArena	arena;
-	OmenIvfSearch search;
+	OmenIvfSearch *search;
 	double		recall;
 	double		table_rows;		/* about */
 	bool		grown;			/* by a fifth or more since the lists were written */
@@ -204,10 +203,10 @@ static void
 note_figures(IvfScan *ivf)
 {
 	ivf->figures.rounds++;
-	ivf->figures.lists_probed = ivf->search.stats.lists_probed;
-	ivf->figures.lists_skipped = ivf->search.stats.lists_skipped;
-	ivf->figures.codes_scanned = ivf->search.stats.codes_scanned;
-	ivf->figures.records_read = ivf->search.stats.records_read;
+	ivf->figures.lists_probed = ivf->search->stats.lists_probed;
+	ivf->figures.lists_skipped = ivf->search->stats.lists_skipped;
+	ivf->figures.codes_scanned = ivf->search->stats.codes_scanned;
+	ivf->figures.records_read = ivf->search->stats.records_read;
 	ivf->figures.rows_fetched = ivf->row_count;
 	ivf_figures_note(&ivf->figures);
 }
@@ -222,25 +221,23 @@ open_index(IndexScanDesc scan, IvfScan *ivf)
 	const OmenIvfModel *model;
 	OmenPoint	point;
 
-	ivf_arena_init(&ivf->arena, ivf->context);
 	ivf_read_meta(index, &ivf->meta);
 	ivf->model = ivf_model(index, &ivf->meta, ivf->context);
 	model = &ivf->model->view;
-	if (omen_ivf_search_init(&ivf->search, &ivf->arena, model, &ivf->meta,
-							 index_page_store(&ivf->reader, index)) != OMEN_OK)
-		index_page_report(index, OMEN_NO_MEMORY, "");
+	ivf->search = ivf_search(index, ivf->model, &ivf->meta,
+							 index_page_store(&ivf->reader, index, &ivf->model->places), ivf->context);
 	/* A NULL query is farther than anything from anything: any rows will do. */
 	if (ivf->query != (Datum) 0)
 	{
 		float	   *room = palloc(Max(ivf->meta.dim, model->dim_padded) * sizeof(float));
 		float	   *scratch = palloc(model->dim_padded * sizeof(float));
 
-		point.vector = ivf->search.query.vector;
+		point.vector = ivf->search->query.vector;
 		ivf_point_from_datum(ivf->type, &ivf->model->rotation, model->metric, model->mean, *model->lift_sq,
 							 ivf->query, room, scratch, &point);
 		ivf->query_norm_sq = omen_simd->norm_sq_f32(ivf->type->floats(ivf->query, room), ivf->meta.dim);
 	}
-	omen_ivf_search_begin(&ivf->search);
+	omen_ivf_search_begin(ivf->search);
 }
 
 static void
@@ -463,14 +460,14 @@ run_search(IndexScanDesc scan, IvfScan *ivf, uint32 k, OmenIvfEffort effort)
 {
 	for (int attempt = 0;; attempt++)
 	{
-		OmenStatus	status = omen_ivf_search_run(&ivf->search, k, effort);
+		OmenStatus	status = omen_ivf_search_run(ivf->search, k, effort);
 
 		if (status == OMEN_OK)
 			return;
 		if (status == OMEN_STALE && attempt < 3)
 		{
 			uint32		generation = ivf->meta.generation;
-			OmenError	err = ivf->search.error;
+			OmenError	err = ivf->search->error;
 			MemoryContext old = MemoryContextSwitchTo(ivf->context);
 
 			open_index(scan, ivf);
@@ -480,7 +477,7 @@ run_search(IndexScanDesc scan, IvfScan *ivf, uint32 k, OmenIvfEffort effort)
 			effort.probes = Max(effort.probes, ivf->model->view.lists);
 			continue;
 		}
-		index_page_report(scan->indexRelation, status, ivf->search.error.text);
+		index_page_report(scan->indexRelation, status, ivf->search->error.text);
 	}
 }
 
@@ -493,18 +490,18 @@ static uint32
 fetch_hits(IndexScanDesc scan, IvfScan *ivf, int64 wanted)
 {
 	const OmenIvfModel *model = &ivf->model->view;
-	uint32		room = (uint32) Min(wanted, (int64) ivf->search.hit_count);
+	uint32		room = (uint32) Min(wanted, (int64) ivf->search->hit_count);
 	float	   *nearest = MemoryContextAllocHuge(ivf->context, Max(room, 1) * sizeof(float));
 	uint32		nearest_count = 0;
 	uint32		qualified = 0;
 
-	for (uint32 i = 0; i < ivf->search.hit_count; i++)
+	for (uint32 i = 0; i < ivf->search->hit_count; i++)
 	{
-		const OmenHit *hit = &ivf->search.hits[i];
+		const OmenHit *hit = &ivf->search->hits[i];
 		const FetchedRow *row;
 		double		distance;
 
-		if (wanted <= ivf->search.hit_count && nearest_count == room && room > 0 &&
+		if (wanted <= ivf->search->hit_count && nearest_count == room && room > 0 &&
 			hit->estimate - hit->bound > nearest[0])
 			break;
 		CHECK_FOR_INTERRUPTS();
