@@ -74,7 +74,7 @@ found(const OmenIvfSearch *search, OmenMetric metric, const float *rows, uint32_
 static void
 start_query(OmenIvfSearch *search, MemoryIndex *index, const float *query)
 {
-	OmenPoint	point = {search->query.vector, 0, 0, 0};
+	OmenPoint	point = {.vector = search->query.vector};
 	float	   *scratch = malloc(index->model.dim_padded * sizeof(float));
 
 	omen_ivf_point(&index->rotation, index->model.metric, index->model.mean, *index->model.lift_sq, query,
@@ -102,7 +102,7 @@ test_estimates(void **state)
 		uint32_t	outside = 0;
 		uint32_t	hits = 0;
 
-		assert_int_equal(memory_index_build(&index, rows, count, dim, metrics[m], 16, 3), OMEN_OK);
+		assert_int_equal(memory_index_build(&index, rows, count, dim, 0, metrics[m], 16, 3), OMEN_OK);
 		assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
 											  memory_index_store(&index)), OMEN_OK);
 		for (uint32_t q = 0; q < 10; q++)
@@ -156,17 +156,17 @@ test_decode(void **state)
 	double		said = 0;
 	double		was = 0;
 
-	assert_int_equal(memory_index_build(&index, rows, count, dim, OMEN_L2, 4, 3), OMEN_OK);
+	assert_int_equal(memory_index_build(&index, rows, count, dim, 0, OMEN_L2, 4, 3), OMEN_OK);
 	for (uint32_t r = 0; r < count; r++)
 	{
-		OmenPoint	point = {truth, 0, 0, 0};
+		OmenPoint	point = {.vector = truth};
 		float		lost;
 
 		omen_ivf_point(&index.rotation, OMEN_L2, index.model.mean, 0, rows + (size_t) r * dim, scratch, &point);
 		omen_ivf_encode(&index.model, &point, r % 4, (OmenTid) {0, 1, 1}, scratch, record, posting);
 		{
 			/* A point's error is taken off its distance, and goes into the code's error as another part of it. */
-			OmenPoint	lacking = {truth, 0, 3, 0};
+			OmenPoint	lacking = {.vector = truth, .lost = 3};
 			OmenCodeFactors whole = record->factors;
 			OmenPostingFactors before;
 			OmenPostingFactors after;
@@ -217,7 +217,7 @@ test_whole_search_finds_all(void **state)
 			OmenIvfSearch search;
 			uint32_t	good = 0;
 
-			assert_int_equal(memory_index_build(&index, rows, count, dim, OMEN_L2, lists, seed), OMEN_OK);
+			assert_int_equal(memory_index_build(&index, rows, count, dim, 0, OMEN_L2, lists, seed), OMEN_OK);
 			assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
 												  memory_index_store(&index)), OMEN_OK);
 			for (uint32_t q = 0; q < 10; q++)
@@ -251,7 +251,7 @@ test_calibrated_recall(void **state)
 		MemoryIndex index;
 		OmenIvfSearch search;
 
-		assert_int_equal(memory_index_build(&index, rows, count, dim, metrics[m], 0, 11), OMEN_OK);
+		assert_int_equal(memory_index_build(&index, rows, count, dim, 0, metrics[m], 0, 11), OMEN_OK);
 		assert_true(index.model.calibration->queries > 0);
 		assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
 											  memory_index_store(&index)), OMEN_OK);
@@ -297,7 +297,7 @@ test_inserted_rows_are_found(void **state)
 	OmenIvfSearch search;
 	uint32_t	good = 0;
 
-	assert_int_equal(memory_index_build(&index, rows, built, dim, OMEN_L2, 8, 5), OMEN_OK);
+	assert_int_equal(memory_index_build(&index, rows, built, dim, 0, OMEN_L2, 8, 5), OMEN_OK);
 	for (uint32_t r = built; r < count; r++)
 		assert_int_equal(memory_index_insert(&index, rows + (size_t) r * dim, r), OMEN_OK);
 	assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
@@ -346,7 +346,7 @@ test_odd_rows(void **state)
 		MemoryIndex index;
 		OmenIvfSearch search;
 
-		assert_int_equal(memory_index_build(&index, rows, count, dim, metrics[m], 5, 5), OMEN_OK);
+		assert_int_equal(memory_index_build(&index, rows, count, dim, 0, metrics[m], 5, 5), OMEN_OK);
 		assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
 											  memory_index_store(&index)), OMEN_OK);
 		for (uint32_t q = 0; q < 16; q++)
@@ -371,7 +371,7 @@ test_flipped_bytes(void **state)
 	MemoryIndex index;
 	uint32_t	errors = 0;
 
-	assert_int_equal(memory_index_build(&index, rows, count, dim, OMEN_L2, 10, 5), OMEN_OK);
+	assert_int_equal(memory_index_build(&index, rows, count, dim, 0, OMEN_L2, 10, 5), OMEN_OK);
 	for (uint32_t r = 0; r < 300; r++)
 		memory_index_insert(&index, rows + (size_t) r * dim, r);
 	for (uint32_t i = 0; i < 4000; i++)
@@ -413,7 +413,7 @@ test_out_of_memory(void **state)
 	OmenStatus	status = OMEN_NO_MEMORY;
 	uint32_t	refusals = 0;
 
-	assert_int_equal(memory_index_build(&index, rows, 600, dim, OMEN_L2, 6, 5), OMEN_OK);
+	assert_int_equal(memory_index_build(&index, rows, 600, dim, 0, OMEN_L2, 6, 5), OMEN_OK);
 	for (uint32_t r = 600; r < count; r++)
 		memory_index_insert(&index, rows + (size_t) r * dim, r);
 	for (uint32_t n = 0; status != OMEN_OK; n++)
@@ -465,10 +465,10 @@ test_removed_rows_are_gone(void **state)
 	float	   *rows = random_rows(count, dim, 10, &random);
 	MemoryIndex index;
 	OmenIvfSearch search;
-	uint32_t	per_page = omen_rows_per_page(dim);
+	uint32_t	per_page = omen_rows_per_page(dim, 0);
 	uint32_t	removed = 0;
 
-	assert_int_equal(memory_index_build(&index, rows, count, dim, OMEN_L2, 6, 5), OMEN_OK);
+	assert_int_equal(memory_index_build(&index, rows, count, dim, 0, OMEN_L2, 6, 5), OMEN_OK);
 	for (uint32_t p = 0; p < index.page_count; p++)
 	{
 		uint8_t    *page = index.pages + (size_t) p * OMEN_PAGE_BYTES;
@@ -477,7 +477,7 @@ test_removed_rows_are_gone(void **state)
 			continue;
 		for (uint32_t i = 0; i < per_page; i++)
 		{
-			OmenRowRecord *record = (OmenRowRecord *) (omen_page_body(page) + i * omen_row_bytes(dim));
+			OmenRowRecord *record = (OmenRowRecord *) (omen_page_body(page) + i * omen_row_bytes(dim, 0));
 
 			if (record->state == OMEN_ROW_LIVE && row_of_tid(record->tid) % 3 != 0)
 				record->state = row_of_tid(record->tid) % 3 == 1 ? OMEN_ROW_DEAD : OMEN_ROW_FREE;
@@ -493,13 +493,13 @@ test_removed_rows_are_gone(void **state)
 	memory_index_free(&index);
 
 	/* Postings removed from tails. */
-	assert_int_equal(memory_index_build(&index, rows, 300, dim, OMEN_L2, 6, 5), OMEN_OK);
+	assert_int_equal(memory_index_build(&index, rows, 300, dim, 0, OMEN_L2, 6, 5), OMEN_OK);
 	for (uint32_t r = 300; r < count; r++)
 		memory_index_insert(&index, rows + (size_t) r * dim, r);
 	for (uint32_t p = 0; p < index.page_count; p++)
 	{
 		uint8_t    *page = index.pages + (size_t) p * OMEN_PAGE_BYTES;
-		uint32_t	bytes = omen_tail_posting_bytes(dim);
+		uint32_t	bytes = omen_tail_posting_bytes(dim, 0);
 
 		if (omen_page_trailer(page)->kind != OMEN_PAGE_TAIL)
 			continue;
@@ -524,7 +524,7 @@ test_removed_rows_are_gone(void **state)
 		trailer->list ^= 1;
 		assert_int_equal(omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 6}), OMEN_CORRUPT);
 		trailer->list ^= 1;
-		trailer->count = omen_postings_per_tail(dim) + 1;
+		trailer->count = omen_postings_per_tail(dim, 0) + 1;
 		assert_int_equal(omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 6}), OMEN_CORRUPT);
 		trailer->count = was;
 		assert_int_equal(index.held, 0);
@@ -547,15 +547,15 @@ test_slot_reused_by_another_list(void **state)
 	float	   *rows = random_rows(count, dim, 10, &random);
 	MemoryIndex index;
 	OmenIvfSearch search;
-	uint32_t	per_page = omen_rows_per_page(dim);
-	uint8_t    *swap = malloc(omen_row_bytes(dim));
+	uint32_t	per_page = omen_rows_per_page(dim, 0);
+	uint8_t    *swap = malloc(omen_row_bytes(dim, 0));
 
-	assert_int_equal(memory_index_build(&index, rows, count, dim, OMEN_L2, 6, 5), OMEN_OK);
+	assert_int_equal(memory_index_build(&index, rows, count, dim, 0, OMEN_L2, 6, 5), OMEN_OK);
 	for (uint32_t p = 0; p < index.page_count; p++)
 	{
 		uint8_t    *page = index.pages + (size_t) p * OMEN_PAGE_BYTES;
 		uint8_t    *body = omen_page_body(page);
-		uint32_t	bytes = omen_row_bytes(dim);
+		uint32_t	bytes = omen_row_bytes(dim, 0);
 
 		/* Every two neighbours change places: postings lead to the other. */
 		for (uint32_t i = 0; omen_page_trailer(page)->kind == OMEN_PAGE_ROW && i + 1 < per_page; i += 2)
@@ -594,7 +594,7 @@ test_tail_in_a_circle(void **state)
 	OmenDirectoryEntry *entry;
 	uint32_t	last;
 
-	assert_int_equal(memory_index_build(&index, rows, 100, dim, OMEN_L2, 1, 5), OMEN_OK);
+	assert_int_equal(memory_index_build(&index, rows, 100, dim, 0, OMEN_L2, 1, 5), OMEN_OK);
 	for (uint32_t r = 100; r < 4000; r++)
 		memory_index_insert(&index, rows + (size_t) r * dim, r);
 	entry = (OmenDirectoryEntry *) omen_page_body(index.pages + (size_t) index.directory_map[0] * OMEN_PAGE_BYTES);

@@ -61,7 +61,12 @@ omen_ivf_encode(const OmenIvfModel *model, const OmenPoint *point, uint32_t list
 		omen_bf16_from_float(factors.error, 1),
 		OMEN_NO_SLOT
 	};
-	memcpy(posting + omen_sign_code_bytes(dim), &stored, sizeof(stored));
+	if (model->keys > 0)
+	{
+		memcpy((uint8_t *) (record + 1) + omen_u4_code_bytes(dim), point->keys, model->keys * OMEN_KEY_BYTES);
+		memcpy(posting + omen_sign_code_bytes(dim), point->keys, model->keys * OMEN_KEY_BYTES);
+	}
+	memcpy(posting + omen_sign_code_bytes(dim) + model->keys * OMEN_KEY_BYTES, &stored, sizeof(stored));
 }
 
 float

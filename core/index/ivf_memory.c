@@ -60,7 +60,8 @@ static uint32_t
 store_record(MemoryIndex *index, const OmenRowRecord *record)
 {
 	uint32_t	dim = index->model.dim_padded;
-	uint32_t	per_page = omen_rows_per_page(dim);
+	uint32_t	keys = index->model.keys;
+	uint32_t	per_page = omen_rows_per_page(dim, keys);
 	uint32_t	block = index->page_count - 1;
 	uint8_t    *page = page_at(index, block);
 	OmenPageTrailer *trailer = omen_page_trailer(page);
@@ -71,24 +72,41 @@ store_record(MemoryIndex *index, const OmenRowRecord *record)
 		page = new_page(index, OMEN_PAGE_ROW, index->meta.row_generation, 0);
 		trailer = omen_page_trailer(page);
 	}
-	memcpy(omen_page_body(page) + trailer->count * omen_row_bytes(dim), record, omen_row_bytes(dim));
+	memcpy(omen_page_body(page) + trailer->count * omen_row_bytes(dim, keys), record,
+		   omen_row_bytes(dim, keys));
 	return block * per_page + trailer->count++;
 }
 
+uint64_t
+memory_index_key(uint32_t row, uint32_t column)
+{
+	return (row + UINT64_C(1)) * (column + 1) * UINT64_C(0x9E3779B97F4A7C15) / 1000003 % 1000;
+}
+
+static const uint64_t *
+keys_of(uint32_t row, uint32_t keys, uint64_t *room)
+{
+	for (uint32_t column = 0; column < keys; column++)
+		room[column] = memory_index_key(row, column);
+	return room;
+}
+
 static OmenStatus
-emit_packed(void *context, const uint8_t *body, uint32_t used)
+emit_packed(void *context, OmenPageKind kind, const uint8_t *body, uint32_t used)
 {
 	MemoryIndex *index = context;
-	uint8_t    *page = new_page(index, OMEN_PAGE_PACKED, index->meta.generation, index->meta.packed_pages);
+	uint32_t   *pages = kind == OMEN_PAGE_KEYS ? &index->meta.key_pages : &index->meta.packed_pages;
+	uint32_t   *map = kind == OMEN_PAGE_KEYS ? index->key_map : index->packed_map;
+	uint8_t    *page = new_page(index, kind, index->meta.generation, *pages);
 
-	index->packed_map[index->meta.packed_pages++] = index->page_count - 1;
+	map[(*pages)++] = index->page_count - 1;
 	memcpy(omen_page_body(page), body, OMEN_BODY_BYTES);
 	omen_page_trailer(page)->count = used;
 	return OMEN_OK;
 }
 
 OmenStatus
-memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim,
+memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim, uint32_t keys,
 				   OmenMetric metric, uint32_t lists, uint64_t seed)
 {
 	uint32_t	padded = omen_dim_padded(dim);
@@ -108,7 +126,8 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	OmenRowRecord *record;
 	double	   *spread;
 	uint32_t   *list_count;
-	uint32_t	posting_bytes = omen_posting_bytes(padded);
+	uint32_t	posting_bytes = omen_posting_bytes(padded, keys);
+	uint64_t	key_room[OMEN_KEYS_MAX];
 	OmenStatus	status;
 
 	memset(index, 0, sizeof(*index));
@@ -119,6 +138,7 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 		return status;
 	omen_ivf_model_create(&index->model, omen_arena_alloc(arena, omen_ivf_model_bytes(dim, lists), 1),
 						  dim, lists, metric);
+	index->model.keys = keys;
 	vectors = omen_arena_alloc(arena, (size_t) count * padded, sizeof(float));
 	norm_sq = omen_arena_alloc(arena, count, sizeof(float));
 	lift_sq = omen_arena_zero(arena, count, sizeof(float));
@@ -126,7 +146,7 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	list = omen_arena_zero(arena, count, sizeof(uint32_t));
 	order = omen_arena_alloc(arena, count, sizeof(OmenKeyed));
 	postings = omen_arena_alloc(arena, count, posting_bytes);
-	record = omen_arena_alloc(arena, 1, omen_row_bytes(padded));
+	record = omen_arena_alloc(arena, 1, omen_row_bytes(padded, keys));
 	spread = omen_arena_zero(arena, lists, sizeof(double));
 	list_count = omen_arena_zero(arena, lists, sizeof(uint32_t));
 
@@ -179,13 +199,17 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	index->meta = (OmenIvfMeta) {
 		.magic = OMEN_META_MAGIC, .version = OMEN_META_VERSION, .dim = dim, .metric = metric, .seed = seed,
 		.generation = 1, .row_generation = 1, .lists = lists,
-		.lists_per_tail = omen_ivf_lists_per_tail(count, lists, padded),
-		.packed_rows = count, .trained_rows = count
+		.lists_per_tail = omen_ivf_lists_per_tail(count, lists, padded, keys),
+		.packed_rows = count, .trained_rows = count, .keys = keys
 	};
 	new_page(index, OMEN_PAGE_META, 0, 0);
 	index->packed_map = omen_arena_alloc(arena, (size_t) count + lists + 10, sizeof(uint32_t));
 	index->directory_map = omen_arena_alloc(arena, omen_directory_pages(omen_tails(&index->meta)), sizeof(uint32_t));
+	index->key_start = omen_arena_alloc(arena, lists, sizeof(uint32_t));
+	index->key_map = omen_arena_alloc(arena, ((size_t) count / 8 + lists + 10) * (keys + 1), sizeof(uint32_t));
 	index->model.packed_map = index->packed_map;
+	index->model.key_start = index->key_start;
+	index->model.key_map = index->key_map;
 	index->model.directory_map = index->directory_map;
 	for (uint32_t t = 0; t < omen_tails(&index->meta); t++)
 	{
@@ -204,13 +228,13 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 		OmenTid		tid = {(uint16_t) (r >> 16), (uint16_t) r, 1};
 		OmenPostingFactors stored;
 
-		point = (OmenPoint) {vectors + (size_t) r * padded, lift_sq[r], 0, 0};
+		point = (OmenPoint) {vectors + (size_t) r * padded, lift_sq[r], 0, 0, keys_of(r, keys, key_room)};
 		if (metric == OMEN_COSINE)
 			point.last = omen_simd->norm_sq_f32(rows + (size_t) r * dim, dim) <= 0;
 		omen_ivf_encode(&index->model, &point, list[r], tid, scratch, record, postings + (size_t) r * posting_bytes);
-		memcpy(&stored, postings + (size_t) r * posting_bytes + omen_sign_code_bytes(padded), sizeof(stored));
+		memcpy(&stored, postings + (size_t) (r + 1) * posting_bytes - sizeof(stored), sizeof(stored));
 		stored.slot = store_record(index, record);
-		memcpy(postings + (size_t) r * posting_bytes + omen_sign_code_bytes(padded), &stored, sizeof(stored));
+		memcpy(postings + (size_t) (r + 1) * posting_bytes - sizeof(stored), &stored, sizeof(stored));
 		omen_ivf_centroid(&index->model, list[r], scratch);
 		spread[list[r]] += omen_simd->l2sq_f32(point.vector, scratch, padded);
 		if (metric == OMEN_INNER_PRODUCT)
@@ -227,10 +251,11 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 
 	/* Lists into packed pages. */
 	omen_sort_keyed(order, count);
-	status = omen_packer_init(&packer, arena, padded, emit_packed, index);
+	status = omen_packer_init(&packer, arena, padded, keys, emit_packed, index);
 	for (uint32_t l = 0, r = 0; l < lists && status == OMEN_OK; l++)
 	{
 		status = omen_packer_list(&packer, &index->model.start[l].place);
+		index->key_start[l] = packer.blocks;
 		index->model.start[l].count = list_count[l];
 		for (; r < count && list[order[r].value] == l && status == OMEN_OK; r++)
 			status = omen_packer_add(&packer, postings + (size_t) order[r].value * posting_bytes);
@@ -273,7 +298,9 @@ OmenStatus
 memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 {
 	uint32_t	padded = index->model.dim_padded;
-	uint32_t	posting_bytes = omen_posting_bytes(padded);
+	uint32_t	keys = index->model.keys;
+	uint32_t	posting_bytes = omen_posting_bytes(padded, keys);
+	uint64_t	key_room[OMEN_KEYS_MAX];
 	OmenArena	arena;
 	OmenPoint	point;
 	OmenCodeQuery query;
@@ -291,7 +318,7 @@ memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 	omen_code_query_init(&query, &arena, padded);
 	omen_ranking_init(&ranking, &arena, &index->model);
 	scratch = omen_arena_alloc(&arena, omen_ivf_encode_scratch(padded), sizeof(float));
-	record = omen_arena_alloc(&arena, 1, omen_row_bytes(padded));
+	record = omen_arena_alloc(&arena, 1, omen_row_bytes(padded, keys));
 	posting = omen_arena_alloc(&arena, 1, posting_bytes);
 	point.vector = query.vector;
 	omen_ivf_point(&index->rotation, index->model.metric, index->model.mean, *index->model.lift_sq,
@@ -300,17 +327,18 @@ memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 	omen_ranking_begin(&ranking, &index->model, &query);
 	omen_ranking_extend(&ranking, &index->model, &query, 8);
 	list = ranking.ranks[0].list;
+	point.keys = keys_of(number, keys, key_room);
 	omen_ivf_encode(&index->model, &point, list,
 					(OmenTid) {(uint16_t) (number >> 16), (uint16_t) number, 1}, scratch, record, posting);
 	slot = store_record(index, record);
-	memcpy(&stored, posting + omen_sign_code_bytes(padded), sizeof(stored));
+	memcpy(&stored, posting + posting_bytes - sizeof(stored), sizeof(stored));
 	stored.slot = slot;
-	memcpy(posting + omen_sign_code_bytes(padded), &stored, sizeof(stored));
+	memcpy(posting + posting_bytes - sizeof(stored), &stored, sizeof(stored));
 
 	tail = list / index->meta.lists_per_tail;
 	entry = directory_entry(index, tail);
 	if (entry->tail_last == OMEN_NO_BLOCK ||
-		omen_page_trailer(page_at(index, entry->tail_last))->count == omen_postings_per_tail(padded))
+		omen_page_trailer(page_at(index, entry->tail_last))->count == omen_postings_per_tail(padded, keys))
 	{
 		uint32_t	block = index->page_count;
 
@@ -329,7 +357,7 @@ memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 		uint8_t    *page = page_at(index, entry->tail_last);
 		OmenPageTrailer *trailer = omen_page_trailer(page);
 
-		uint8_t    *at = omen_page_body(page) + (size_t) trailer->count++ * omen_tail_posting_bytes(padded);
+		uint8_t    *at = omen_page_body(page) + (size_t) trailer->count++ * omen_tail_posting_bytes(padded, keys);
 
 		memcpy(at, posting, posting_bytes);
 		memcpy(at + posting_bytes, &list, sizeof(list));

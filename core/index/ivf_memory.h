@@ -20,13 +20,21 @@ typedef struct MemoryIndex
 	uint32_t	page_room;
 	uint32_t   *packed_map;
 	uint32_t   *directory_map;
+	uint32_t   *key_start;
+	uint32_t   *key_map;
 	uint64_t	reads;			/* pages read and not yet released must come out even */
 	int64_t		held;
 } MemoryIndex;
 
-/* Indexes rows[count][dim]; tid.offset and block hold the row number. lists 0: automatic. */
-OmenStatus	memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim,
+/*
+ * Indexes rows[count][dim], each with so many keys; tid.offset and block hold
+ * the row number.  lists 0: automatic.
+ */
+OmenStatus	memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim, uint32_t keys,
 							   OmenMetric metric, uint32_t lists, uint64_t seed);
+
+/* The row's key of a column: 0 .. 999, at random. */
+uint64_t	memory_index_key(uint32_t row, uint32_t column);
 OmenPageStore memory_index_store(MemoryIndex *index);
 void		memory_index_free(MemoryIndex *index);
 

@@ -100,6 +100,16 @@ omen_ivf_model_bytes(uint32_t dim, uint32_t lists)
 	return find_sections(omen_dim_padded(dim), lists, at);
 }
 
+size_t
+omen_ivf_map_bytes(const OmenIvfMeta *meta)
+{
+	size_t		entries = (size_t) meta->packed_pages + omen_directory_pages(omen_tails(meta));
+
+	if (meta->keys > 0)
+		entries += (size_t) meta->lists + meta->key_pages;
+	return entries * sizeof(uint32_t);
+}
+
 void
 omen_ivf_model_create(OmenIvfModel *model, uint8_t *bytes, uint32_t dim, uint32_t lists, OmenMetric metric)
 {
@@ -124,8 +134,7 @@ omen_ivf_model_open(OmenIvfModel *model, uint8_t *bytes, size_t byte_count, cons
 					OmenError *err)
 {
 	const ModelHeader *header = (const ModelHeader *) bytes;
-	size_t		expected = omen_ivf_model_bytes(meta->dim, meta->lists) +
-		((size_t) meta->packed_pages + omen_directory_pages(omen_tails(meta))) * sizeof(uint32_t);
+	size_t		expected = omen_ivf_model_bytes(meta->dim, meta->lists) + omen_ivf_map_bytes(meta);
 
 	memset(model, 0, sizeof(*model));
 	if (byte_count != expected)
@@ -144,6 +153,12 @@ omen_ivf_model_open(OmenIvfModel *model, uint8_t *bytes, size_t byte_count, cons
 	lay_out(model, bytes);
 	model->packed_map = (const uint32_t *) (bytes + model->byte_count);
 	model->directory_map = model->packed_map + meta->packed_pages;
+	model->keys = meta->keys;
+	if (model->keys > 0)
+	{
+		model->key_start = model->directory_map + omen_directory_pages(omen_tails(meta));
+		model->key_map = model->key_start + meta->lists;
+	}
 	for (uint32_t l = 0; l < model->lists; l++)
 	{
 		const OmenListStart *start = &model->start[l];
@@ -151,6 +166,10 @@ omen_ivf_model_open(OmenIvfModel *model, uint8_t *bytes, size_t byte_count, cons
 		if (start->count > 0 &&
 			(start->place.page >= meta->packed_pages || start->place.offset >= OMEN_BODY_BYTES))
 			return omen_fail(err, OMEN_CORRUPT, "list %u begins outside the packed pages", l);
+		if (model->keys > 0 && start->count > 0 &&
+			((uint64_t) model->key_start[l] + (start->count - 1) / OMEN_BLOCK_CODES + 1) * model->keys >
+			(uint64_t) meta->key_pages * OMEN_LANES_PER_PAGE)
+			return omen_fail(err, OMEN_CORRUPT, "list %u has its keys outside their pages", l);
 	}
 	return OMEN_OK;
 }
@@ -227,9 +246,9 @@ omen_ivf_lists_for(uint64_t rows)
  * the other lists, which costs a comparison each.
  */
 uint32_t
-omen_ivf_lists_per_tail(uint64_t rows, uint32_t lists, uint32_t dim_padded)
+omen_ivf_lists_per_tail(uint64_t rows, uint32_t lists, uint32_t dim_padded, uint32_t keys)
 {
-	uint64_t	share = rows < lists ? lists : 2 * (uint64_t) lists * omen_postings_per_tail(dim_padded) / rows;
+	uint64_t	share = rows < lists ? lists : 2 * (uint64_t) lists * omen_postings_per_tail(dim_padded, keys) / rows;
 
 	return share < 1 ? 1 : share < lists ? (uint32_t) share : lists;
 }

@@ -299,8 +299,8 @@ test_index_space(void **state)
 		float	   *rows = random_rows(2, dim, 1, &random);
 		float		a[128];
 		float		b[128];
-		OmenPoint	query = {a, 0, 0, 0};
-		OmenPoint	point = {b, 0, 0, 0};
+		OmenPoint	query = {.vector = a};
+		OmenPoint	point = {.vector = b};
 		double		dot = 0;
 		double		qq = 0;
 		double		xx = 0;
@@ -338,7 +338,7 @@ test_points_without_distance(void **state)
 	OmenRotation rotation;
 	float		row[64] = {0};
 	float		out[64];
-	OmenPoint	point = {out, 0, 0, 0};
+	OmenPoint	point = {.vector = out};
 
 	omen_arena_init(&arena);
 	assert_int_equal(omen_rotation_init(&rotation, &arena, 64, 5), OMEN_OK);
@@ -388,16 +388,16 @@ test_lists_for(void **state)
 static void
 test_lists_per_tail(void **state)
 {
-	assert_int_equal(omen_ivf_lists_per_tail(0, 1, 64), 1);
-	assert_int_equal(omen_ivf_lists_per_tail(100, 1, 64), 1);
-	assert_int_equal(omen_ivf_lists_per_tail(0, 50, 64), 50);
-	assert_int_equal(omen_ivf_lists_per_tail(49, 50, 64), 50);
-	assert_int_equal(omen_ivf_lists_per_tail(50 * 64, 50, 64), 2 * 338 / 64);
-	assert_int_equal(omen_ivf_lists_per_tail(20 * 64, 20, 64), 10);
-	assert_int_equal(omen_ivf_lists_per_tail(5 * 64, 5, 64), 5);
-	assert_int_equal(omen_ivf_lists_per_tail(100000, 1562, 768), 2);
-	assert_int_equal(omen_ivf_lists_per_tail(1000000, 5000, 1536), 1);
-	assert_int_equal(omen_ivf_lists_per_tail(UINT64_MAX, 1u << 22, 64), 1);
+	assert_int_equal(omen_ivf_lists_per_tail(0, 1, 64, 0), 1);
+	assert_int_equal(omen_ivf_lists_per_tail(100, 1, 64, 0), 1);
+	assert_int_equal(omen_ivf_lists_per_tail(0, 50, 64, 0), 50);
+	assert_int_equal(omen_ivf_lists_per_tail(49, 50, 64, 0), 50);
+	assert_int_equal(omen_ivf_lists_per_tail(50 * 64, 50, 64, 0), 2 * 338 / 64);
+	assert_int_equal(omen_ivf_lists_per_tail(20 * 64, 20, 64, 0), 10);
+	assert_int_equal(omen_ivf_lists_per_tail(5 * 64, 5, 64, 0), 5);
+	assert_int_equal(omen_ivf_lists_per_tail(100000, 1562, 768, 0), 2);
+	assert_int_equal(omen_ivf_lists_per_tail(1000000, 5000, 1536, 0), 1);
+	assert_int_equal(omen_ivf_lists_per_tail(UINT64_MAX, 1u << 22, 64, 0), 1);
 }
 
 static void

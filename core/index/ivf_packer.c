@@ -8,17 +8,20 @@
 #include "omen/ivf.h"
 
 OmenStatus
-omen_packer_init(OmenPacker *packer, OmenArena *arena, uint32_t dim_padded,
-				 OmenStatus (*emit) (void *context, const uint8_t *body, uint32_t used), void *context)
+omen_packer_init(OmenPacker *packer, OmenArena *arena, uint32_t dim_padded, uint32_t keys,
+				 OmenStatus (*emit) (void *context, OmenPageKind kind, const uint8_t *body, uint32_t used),
+				 void *context)
 {
 	memset(packer, 0, sizeof(*packer));
 	packer->emit = emit;
 	packer->context = context;
 	packer->code_bytes = omen_sign_code_bytes(dim_padded);
+	packer->keys = keys;
 	packer->body = omen_arena_zero(arena, 1, OMEN_BODY_BYTES);
 	packer->block = omen_arena_alloc(arena, OMEN_BLOCK_CODES, packer->code_bytes);
-	packer->waiting = omen_arena_alloc(arena, OMEN_BLOCK_CODES, omen_posting_bytes(dim_padded));
-	if (packer->body == NULL || packer->block == NULL || packer->waiting == NULL)
+	packer->waiting = omen_arena_alloc(arena, OMEN_BLOCK_CODES, omen_posting_bytes(dim_padded, keys));
+	packer->lanes = omen_arena_zero(arena, 1, keys > 0 ? OMEN_BODY_BYTES : 1);
+	if (packer->body == NULL || packer->block == NULL || packer->waiting == NULL || packer->lanes == NULL)
 		return OMEN_NO_MEMORY;
 	return OMEN_OK;
 }
@@ -31,7 +34,7 @@ follow(OmenPacker *packer, uint32_t page_before)
 
 	if (packer->place.page != page_before)
 	{
-		status = packer->emit(packer->context, packer->body, packer->used);
+		status = packer->emit(packer->context, OMEN_PAGE_PACKED, packer->body, packer->used);
 		memset(packer->body, 0, OMEN_BODY_BYTES);
 		packer->used = 0;
 	}
@@ -46,17 +49,23 @@ put(OmenPacker *packer, const void *bytes, uint32_t count)
 	packer->used = packer->place.offset;
 }
 
+static uint32_t
+posting_bytes(const OmenPacker *packer)
+{
+	return packer->code_bytes + packer->keys * OMEN_KEY_BYTES + OMEN_POSTING_FACTOR_BYTES;
+}
+
 /* The waiting postings' factors, each kind together, behind one another. */
 static void
 gather_factors(const OmenPacker *packer, uint32_t width, uint8_t *out)
 {
-	uint32_t	stride = packer->code_bytes + OMEN_POSTING_FACTOR_BYTES;
+	uint32_t	stride = posting_bytes(packer);
 
 	for (uint32_t i = 0; i < width; i++)
 	{
 		OmenPostingFactors stored;
 
-		memcpy(&stored, packer->waiting + i * stride + packer->code_bytes, sizeof(stored));
+		memcpy(&stored, packer->waiting + (i + 1) * stride - sizeof(stored), sizeof(stored));
 		memcpy(out + 4 * i, &stored.add, 4);
 		memcpy(out + 4 * width + 2 * i, &stored.scale, 2);
 		memcpy(out + 6 * width + 2 * i, &stored.error, 2);
@@ -65,10 +74,46 @@ gather_factors(const OmenPacker *packer, uint32_t width, uint8_t *out)
 }
 
 static OmenStatus
+emit_lanes(OmenPacker *packer)
+{
+	OmenStatus	status = packer->emit(packer->context, OMEN_PAGE_KEYS, packer->lanes,
+									  packer->lane_count * OMEN_LANE_BYTES);
+
+	memset(packer->lanes, 0, OMEN_BODY_BYTES);
+	packer->lane_count = 0;
+	return status;
+}
+
+/* The waiting postings' keys, a lane a column; places past the last stay zero. */
+static OmenStatus
+write_lanes(OmenPacker *packer)
+{
+	uint32_t	stride = posting_bytes(packer);
+
+	for (uint32_t column = 0; column < packer->keys; column++)
+	{
+		uint8_t    *lane;
+
+		if (packer->lane_count == OMEN_LANES_PER_PAGE)
+		{
+			OmenStatus	status = emit_lanes(packer);
+
+			if (status != OMEN_OK)
+				return status;
+		}
+		lane = packer->lanes + packer->lane_count++ * OMEN_LANE_BYTES;
+		for (uint32_t i = 0; i < packer->waiting_count; i++)
+			memcpy(lane + i * OMEN_KEY_BYTES,
+				   packer->waiting + i * stride + packer->code_bytes + column * OMEN_KEY_BYTES, OMEN_KEY_BYTES);
+	}
+	return OMEN_OK;
+}
+
+static OmenStatus
 write_block(OmenPacker *packer)
 {
 	uint32_t	width = packer->waiting_count;
-	uint32_t	stride = packer->code_bytes + OMEN_POSTING_FACTOR_BYTES;
+	uint32_t	stride = posting_bytes(packer);
 	uint8_t		factors[OMEN_BLOCK_CODES * OMEN_POSTING_FACTOR_BYTES];
 	uint32_t	page;
 	OmenStatus	status;
@@ -94,8 +139,10 @@ write_block(OmenPacker *packer)
 		return status;
 	gather_factors(packer, width, factors);
 	put(packer, factors, OMEN_POSTING_FACTOR_BYTES * width);
+	status = write_lanes(packer);
 	packer->waiting_count = 0;
-	return OMEN_OK;
+	packer->blocks++;
+	return status;
 }
 
 OmenStatus
@@ -116,7 +163,7 @@ omen_packer_list(OmenPacker *packer, OmenPackedPlace *place)
 OmenStatus
 omen_packer_add(OmenPacker *packer, const uint8_t *posting)
 {
-	uint32_t	stride = packer->code_bytes + OMEN_POSTING_FACTOR_BYTES;
+	uint32_t	stride = posting_bytes(packer);
 
 	memcpy(packer->waiting + packer->waiting_count++ * stride, posting, stride);
 	return packer->waiting_count == OMEN_BLOCK_CODES ? write_block(packer) : OMEN_OK;
@@ -128,7 +175,9 @@ omen_packer_finish(OmenPacker *packer)
 	OmenStatus	status = packer->waiting_count > 0 ? write_block(packer) : OMEN_OK;
 
 	if (status == OMEN_OK && packer->used > 0)
-		status = packer->emit(packer->context, packer->body, packer->used);
+		status = packer->emit(packer->context, OMEN_PAGE_PACKED, packer->body, packer->used);
 	packer->used = 0;
+	if (status == OMEN_OK && packer->lane_count > 0)
+		status = emit_lanes(packer);
 	return status;
 }

@@ -27,16 +27,23 @@ typedef struct Run
 {
 	uint8_t    *pages;			/* [page_count][OMEN_PAGE_BYTES] */
 	uint32_t	page_count;
+	uint8_t    *key_pages;
+	uint32_t	key_page_count;
 	uint32_t	emits_left;		/* then emit fails */
 	int64_t		held;
 	uint32_t   *map;
+	uint32_t   *key_start;
+	uint32_t   *key_map;
 	OmenIvfModel model;
 	OmenIvfMeta meta;
 	OmenListStart *start;
 } Run;
 
+/* Pages of keys have blocks from here on. */
+#define KEY_BLOCKS 100000
+
 static OmenStatus
-emit(void *context, const uint8_t *body, uint32_t used)
+emit(void *context, OmenPageKind kind, const uint8_t *body, uint32_t used)
 {
 	Run		   *run = context;
 	uint8_t    *page;
@@ -44,6 +51,19 @@ emit(void *context, const uint8_t *body, uint32_t used)
 	if (run->emits_left == 0)
 		return OMEN_CANCELLED;
 	run->emits_left--;
+	for (uint32_t i = used; i < OMEN_BODY_BYTES; i++)
+		assert_int_equal(body[i], 0);
+	if (kind == OMEN_PAGE_KEYS)
+	{
+		run->key_pages = realloc(run->key_pages, (size_t) (run->key_page_count + 1) * OMEN_PAGE_BYTES);
+		run->key_map = realloc(run->key_map, (run->key_page_count + 1) * sizeof(uint32_t));
+		run->key_map[run->key_page_count] = KEY_BLOCKS + run->key_page_count;
+		page = run->key_pages + (size_t) run->key_page_count * OMEN_PAGE_BYTES;
+		omen_page_init(page, OMEN_PAGE_KEYS, 6, run->key_page_count++);
+		memcpy(omen_page_body(page), body, OMEN_BODY_BYTES);
+		return OMEN_OK;
+	}
+	assert_int_equal(kind, OMEN_PAGE_PACKED);
 	run->pages = realloc(run->pages, (size_t) (run->page_count + 1) * OMEN_PAGE_BYTES);
 	run->map = realloc(run->map, (run->page_count + 1) * sizeof(uint32_t));
 	/* Blocks in another order than places, so that mixing them up shows. */
@@ -53,8 +73,6 @@ emit(void *context, const uint8_t *body, uint32_t used)
 	omen_page_init(page, OMEN_PAGE_PACKED, 6, run->page_count);
 	memcpy(omen_page_body(page), body, OMEN_BODY_BYTES);
 	omen_page_trailer(page)->count = used;
-	for (uint32_t i = used; i < OMEN_BODY_BYTES; i++)
-		assert_int_equal(body[i], 0);
 	run->page_count++;
 	return OMEN_OK;
 }
@@ -64,6 +82,12 @@ read_page(void *context, uint32_t block, uintptr_t *handle)
 {
 	Run		   *run = context;
 
+	if (block >= KEY_BLOCKS && block - KEY_BLOCKS < run->key_page_count)
+	{
+		run->held++;
+		*handle = block;
+		return run->key_pages + (size_t) (block - KEY_BLOCKS) * OMEN_PAGE_BYTES;
+	}
 	if ((block ^ 1) >= run->page_count)
 		return NULL;
 	run->held++;
@@ -81,13 +105,15 @@ release_page(void *context, uintptr_t handle)
 static OmenStatus
 pack(Run *run, OmenArena *arena, uint32_t dim, uint32_t lists, const uint32_t *counts, const uint8_t *postings)
 {
-	uint32_t	bytes = omen_posting_bytes(dim);
+	uint32_t	keys = run->model.keys;
+	uint32_t	bytes = omen_posting_bytes(dim, keys);
 	OmenPacker	packer;
-	OmenStatus	status = omen_packer_init(&packer, arena, dim, emit, run);
+	OmenStatus	status = omen_packer_init(&packer, arena, dim, keys, emit, run);
 
 	for (uint32_t l = 0; l < lists && status == OMEN_OK; l++)
 	{
 		status = omen_packer_list(&packer, &run->start[l].place);
+		run->key_start[l] = packer.blocks;
 		run->start[l].count = counts[l];
 		for (uint32_t i = 0; i < counts[l] && status == OMEN_OK; i++, postings += bytes)
 			status = omen_packer_add(&packer, postings);
@@ -98,15 +124,19 @@ pack(Run *run, OmenArena *arena, uint32_t dim, uint32_t lists, const uint32_t *c
 	run->model.lists = lists;
 	run->model.start = run->start;
 	run->model.packed_map = run->map;
+	run->model.key_start = run->key_start;
+	run->model.key_map = run->key_map;
 	run->meta.packed_pages = run->page_count;
 	run->meta.generation = 6;
 	return status;
 }
 
 static void
-begin_run(Run *run, uint32_t lists)
+begin_run(Run *run, uint32_t lists, uint32_t keys)
 {
 	memset(run, 0, sizeof(*run));
+	run->model.keys = keys;
+	run->key_start = calloc(lists, sizeof(uint32_t));
 	run->emits_left = UINT32_MAX;
 	run->start = calloc(lists, sizeof(OmenListStart));
 }
@@ -116,6 +146,9 @@ end_run(Run *run)
 {
 	assert_int_equal(run->held, 0);
 	free(run->pages);
+	free(run->key_pages);
+	free(run->key_start);
+	free(run->key_map);
 	free(run->map);
 	free(run->start);
 }
@@ -145,9 +178,9 @@ take(void *context, uint32_t list, const uint8_t *posting)
 }
 
 static uint8_t *
-random_postings(uint32_t dim, uint32_t count, OmenRandom *random)
+random_postings(uint32_t dim, uint32_t keys, uint32_t count, OmenRandom *random)
 {
-	uint32_t	bytes = omen_posting_bytes(dim);
+	uint32_t	bytes = omen_posting_bytes(dim, keys);
 	uint8_t    *postings = malloc((size_t) bytes * count + 1);
 
 	for (size_t i = 0; i < (size_t) bytes * count; i++)
@@ -162,9 +195,10 @@ random_postings(uint32_t dim, uint32_t count, OmenRandom *random)
  * packer.  Returns posting `wanted` of a list that begins at `start`.
  */
 static void
-read_as_drawn(const Run *run, uint32_t dim, OmenListStart start, uint32_t wanted, uint8_t *out)
+read_as_drawn(const Run *run, uint32_t dim, OmenListStart start, uint32_t key_start, uint32_t wanted, uint8_t *out)
 {
 	uint32_t	code_bytes = dim / 8;
+	uint32_t	keys = run->model.keys;
 	uint32_t	page = start.place.page;
 	uint32_t	at = start.place.offset;
 
@@ -193,11 +227,18 @@ read_as_drawn(const Run *run, uint32_t dim, OmenListStart start, uint32_t wanted
 		{
 			uint32_t	j = wanted - first;
 
+			for (uint32_t c = 0; c < keys; c++)
+			{
+				uint32_t	lane = (key_start + wanted / 32) * keys + c;
+
+				memcpy(out + code_bytes + 8 * c, run->key_pages + lane / 31 * 8192 + 32 + lane % 31 * 256 + 8 * j, 8);
+			}
+			out += code_bytes + 8 * keys;
 			factors = run->pages + page * 8192 + 32 + at;
-			memcpy(out + code_bytes, factors + 4 * j, 4);
-			memcpy(out + code_bytes + 4, factors + 4 * width + 2 * j, 2);
-			memcpy(out + code_bytes + 6, factors + 6 * width + 2 * j, 2);
-			memcpy(out + code_bytes + 8, factors + 8 * width + 4 * j, 4);
+			memcpy(out, factors + 4 * j, 4);
+			memcpy(out + 4, factors + 4 * width + 2 * j, 2);
+			memcpy(out + 6, factors + 6 * width + 2 * j, 2);
+			memcpy(out + 8, factors + 8 * width + 4 * j, 4);
 			return;
 		}
 		at += 12 * width;
@@ -215,7 +256,8 @@ test_round_trip(void **state)
 		{
 			uint32_t	dim = dims[d];
 			uint32_t	counts[40];
-			uint32_t	bytes = omen_posting_bytes(dim);
+			uint32_t	keys = round;
+			uint32_t	bytes = omen_posting_bytes(dim, keys);
 			uint32_t	total = 0;
 			uint8_t    *postings;
 			uint8_t    *drawn = malloc(bytes);
@@ -223,6 +265,7 @@ test_round_trip(void **state)
 			OmenError	err;
 			Run			run;
 			uint32_t	before = 0;
+			uint64_t	lanes = 0;
 
 			for (uint32_t l = 0; l < 40; l++)
 			{
@@ -230,8 +273,8 @@ test_round_trip(void **state)
 				total += counts[l];
 			}
 			omen_arena_init(&arena);
-			begin_run(&run, 40);
-			postings = random_postings(dim, total, &random);
+			begin_run(&run, 40, keys);
+			postings = random_postings(dim, keys, total, &random);
 			assert_int_equal(pack(&run, &arena, dim, 40, counts, postings), OMEN_OK);
 			for (uint32_t l = 0; l < 40; l++)
 			{
@@ -244,11 +287,15 @@ test_round_trip(void **state)
 				assert_int_equal(expect.came, counts[l]);
 				for (uint32_t i = 0; i < counts[l]; i += 1 + i / 3)
 				{
-					read_as_drawn(&run, dim, run.start[l], i, drawn);
+					read_as_drawn(&run, dim, run.start[l], run.key_start[l], i, drawn);
 					assert_memory_equal(drawn, postings + (size_t) (before + i) * bytes, bytes);
 				}
 				before += counts[l];
 			}
+			/* No lane is missing, and no page of them begun before the last was full. */
+			for (uint32_t l = 0; l < 40; l++)
+				lanes += (uint64_t) (counts[l] + 31) / 32 * keys;
+			assert_int_equal(run.key_page_count, (lanes + 30) / 31);
 			/* Pages are full: a block cut at a page's end leaves less than its factors there. */
 			for (uint32_t p = 0; p + 1 < run.page_count; p++)
 				assert_true(omen_page_trailer(run.pages + (size_t) p * OMEN_PAGE_BYTES)->count >
@@ -265,8 +312,8 @@ test_removed_postings_stay_away(void **state)
 {
 	const uint32_t count = 100;
 	OmenRandom	random = {seed + 1};
-	uint32_t	bytes = omen_posting_bytes(64);
-	uint8_t    *postings = random_postings(64, count, &random);
+	uint32_t	bytes = omen_posting_bytes(64, 0);
+	uint8_t    *postings = random_postings(64, 0, count, &random);
 	uint8_t    *left = malloc((size_t) bytes * count);
 	uint32_t	kept = 0;
 	OmenArena	arena;
@@ -280,7 +327,7 @@ test_removed_postings_stay_away(void **state)
 		else
 			memcpy(left + (size_t) kept++ * bytes, postings + (size_t) i * bytes, bytes);
 	omen_arena_init(&arena);
-	begin_run(&run, 1);
+	begin_run(&run, 1, 0);
 	assert_int_equal(pack(&run, &arena, 64, 1, &count, postings), OMEN_OK);
 	assert_int_equal(omen_ivf_unpack(&run.model, &run.meta, (OmenPageStore) {read_page, release_page, &run, NULL},
 									 &arena, 0, take, &expect, &err), OMEN_OK);
@@ -302,13 +349,13 @@ test_golden(void **state)
 	for (uint32_t d = 0; d < 2; d++)
 	{
 		OmenRandom	random = {7};
-		uint8_t    *postings = random_postings(dims[d], 311, &random);
+		uint8_t    *postings = random_postings(dims[d], 0, 311, &random);
 		uint64_t	sum = UINT64_C(0xcbf29ce484222325);
 		OmenArena	arena;
 		Run			run;
 
 		omen_arena_init(&arena);
-		begin_run(&run, 6);
+		begin_run(&run, 6, 0);
 		assert_int_equal(pack(&run, &arena, dims[d], 6, counts, postings), OMEN_OK);
 		/* FNV-1a over places and pages, the host's heads left out. */
 		for (uint32_t l = 0; l < 6; l++)
@@ -329,8 +376,8 @@ test_failures(void **state)
 {
 	const uint32_t count = 500;
 	OmenRandom	random = {seed + 2};
-	uint32_t	bytes = omen_posting_bytes(768);
-	uint8_t    *postings = random_postings(768, count, &random);
+	uint32_t	bytes = omen_posting_bytes(768, 0);
+	uint8_t    *postings = random_postings(768, 0, count, &random);
 	OmenArena	arena;
 	OmenError	err;
 	Run			run;
@@ -343,7 +390,7 @@ test_failures(void **state)
 	{
 		OmenStatus	status;
 
-		begin_run(&run, 1);
+		begin_run(&run, 1, 0);
 		run.emits_left = allowed;
 		status = pack(&run, &arena, 768, 1, &count, postings);
 		assert_int_equal(run.page_count, allowed);
@@ -393,8 +440,8 @@ test_out_of_memory(void **state)
 {
 	const uint32_t count = 50;
 	OmenRandom	random = {seed + 3};
-	uint32_t	bytes = omen_posting_bytes(64);
-	uint8_t    *postings = random_postings(64, count, &random);
+	uint32_t	bytes = omen_posting_bytes(64, 0);
+	uint8_t    *postings = random_postings(64, 0, count, &random);
 	OmenStatus	packed = OMEN_NO_MEMORY;
 	OmenStatus	unpacked = OMEN_NO_MEMORY;
 
@@ -406,7 +453,7 @@ test_out_of_memory(void **state)
 		Run			run;
 		Expect		expect = {postings, bytes, 0, 0, UINT32_MAX};
 
-		begin_run(&run, 1);
+		begin_run(&run, 1, 0);
 		failing_arena_init(&failing, n);
 		packed = pack(&run, &failing.arena, 64, 1, &count, postings);
 		assert_int_equal(packed, failing.refused ? OMEN_NO_MEMORY : OMEN_OK);
@@ -414,7 +461,7 @@ test_out_of_memory(void **state)
 		end_run(&run);
 
 		omen_arena_init(&arena);
-		begin_run(&run, 1);
+		begin_run(&run, 1, 0);
 		assert_int_equal(pack(&run, &arena, 64, 1, &count, postings), OMEN_OK);
 		failing_arena_init(&failing, n);
 		unpacked = omen_ivf_unpack(&run.model, &run.meta, (OmenPageStore) {read_page, release_page, &run, NULL},

@@ -85,6 +85,13 @@ omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel
 }
 
 void
+omen_ivf_search_filter(OmenIvfSearch *search, const OmenCondition *conditions, uint32_t count)
+{
+	search->conditions = conditions;
+	search->condition_count = count;
+}
+
+void
 omen_ivf_search_begin(OmenIvfSearch *search)
 {
 	omen_code_query_prepare(&search->query);
@@ -126,9 +133,9 @@ read_page(OmenIvfSearch *search, uint32_t block, OmenPageKind kind, uint32_t gen
 
 /* ---- scanning codes ---- */
 
-/* Notes those of a block's `count` codes whose lower bound beats the k-th best. */
+/* Notes those of a block's `count` codes with a bit in `mask` whose lower bound beats the k-th best. */
 static void
-note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, uint32_t count,
+note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, uint32_t count, uint32_t mask,
 		   const float *add, const uint16_t *scale, const uint16_t *error, const uint32_t *slot)
 {
 	const OmenCodeQuery *query = &search->query;
@@ -149,7 +156,7 @@ note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, ui
 		lower[i] = lower[i] < LAST ? lower[i] : LAST;
 	}
 	for (uint32_t i = 0; i < count; i++)
-		if (lower[i] < worst && slot[i] != OMEN_NO_SLOT)
+		if (lower[i] < worst && slot[i] != OMEN_NO_SLOT && (mask >> i & 1))
 			search->scanned[search->scanned_count++] = (OmenScanned) {lower[i], estimate[i], slot[i]};
 	search->stats.codes_scanned += count;
 }
@@ -189,6 +196,72 @@ packed_turn_to(OmenIvfSearch *search, PackedReader *reader, uint32_t page)
 	reader->body = omen_page_body_const(memory);
 	reader->page = page;
 	return OMEN_OK;
+}
+
+/*
+ * Tests the keys of a list's packed postings: search->masks gets a bit for
+ * each that meets all conditions.  Returns in *passed how many do.
+ */
+static OmenStatus
+test_packed_keys(OmenIvfSearch *search, uint32_t list, uint32_t *passed)
+{
+	const OmenIvfModel *model = search->model;
+	uint32_t	count = model->start[list].count;
+	uint32_t	blocks = (count + OMEN_BLOCK_CODES - 1) / OMEN_BLOCK_CODES;
+	uint64_t	lane = (uint64_t) model->key_start[list] * model->keys;
+	const void *page = NULL;
+	uint64_t	held = UINT64_MAX;
+	uintptr_t	handle;
+	OmenStatus	status = grow(search, (void **) &search->masks, &search->mask_room, blocks, sizeof(uint32_t), 0);
+
+	*passed = 0;
+	for (uint32_t b = 0; b < blocks && status == OMEN_OK; b++, lane += model->keys)
+	{
+		uint32_t	left = count - b * OMEN_BLOCK_CODES;
+		uint32_t	mask = left < OMEN_BLOCK_CODES ? (1u << left) - 1 : UINT32_MAX;
+
+		for (uint32_t c = 0; c < search->condition_count && mask != 0; c++)
+		{
+			uint64_t	at = lane + search->conditions[c].column;
+
+			if (at / OMEN_LANES_PER_PAGE != held)
+			{
+				if (page != NULL)
+					search->store.release(search->store.context, handle);
+				page = NULL;
+				held = at / OMEN_LANES_PER_PAGE;
+				status = read_page(search, model->key_map[held], OMEN_PAGE_KEYS, search->meta.generation,
+								   &page, &handle);
+				if (status != OMEN_OK)
+					return status;
+			}
+			mask &= omen_condition_mask(&search->conditions[c], (const uint64_t *)
+										(omen_page_body_const(page) + at % OMEN_LANES_PER_PAGE * OMEN_LANE_BYTES));
+		}
+		search->masks[b] = mask;
+		*passed += (uint32_t) __builtin_popcount(mask);
+	}
+	if (page != NULL)
+		search->store.release(search->store.context, handle);
+	search->stats.keys_tested += count;
+	search->stats.keys_passed += *passed;
+	return status;
+}
+
+/* Leaves place behind a block's code rows, without looking at them. */
+static void
+pass_packed_codes(const OmenIvfSearch *search, OmenPackedPlace *place, uint32_t width)
+{
+	uint32_t	positions = omen_sign_code_bytes(search->model->dim_padded);
+
+	for (uint32_t position = 0; position < positions;)
+	{
+		uint32_t	rows = omen_packed_rows_here(place, width);
+
+		rows = rows < positions - position ? rows : positions - position;
+		place->offset += rows * width;
+		position += rows;
+	}
 }
 
 /* Adds one packed block's table sums; leaves place at its factors. */
@@ -258,7 +331,14 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 	PackedReader reader = {NULL};
 	OmenPackedPlace place = start->place;
 	OmenStatus	status = OMEN_OK;
+	uint32_t	passed;
 
+	if (search->condition_count > 0)
+	{
+		status = test_packed_keys(search, view->list, &passed);
+		if (status != OMEN_OK || passed == 0)
+			return status;
+	}
 	for (uint32_t done = 0; done < start->count && status == OMEN_OK;)
 	{
 		uint32_t	left = start->count - done;
@@ -269,7 +349,16 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 		uint16_t	error[OMEN_BLOCK_CODES];
 		uint32_t	slot[OMEN_BLOCK_CODES];
 		const uint8_t *factors;
+		uint32_t	mask = search->condition_count > 0 ? search->masks[done / OMEN_BLOCK_CODES] : UINT32_MAX;
 
+		if (mask == 0)
+		{
+			pass_packed_codes(search, &place, width);
+			omen_packed_to_factors(&place, width);
+			place.offset += OMEN_POSTING_FACTOR_BYTES * width;
+			done += width;
+			continue;
+		}
 		status = room_for_block(search);
 		if (status == OMEN_OK)
 			status = scan_packed_codes(search, &reader, &place, width, sums);
@@ -285,7 +374,7 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 		memcpy(error, factors + 6 * width, 2 * width);
 		memcpy(slot, factors + 8 * width, 4 * width);
 		place.offset += OMEN_POSTING_FACTOR_BYTES * width;
-		note_block(search, view, sums, width, add, scale, error, slot);
+		note_block(search, view, sums, width, mask, add, scale, error, slot);
 		done += width;
 	}
 	if (reader.body != NULL)
@@ -314,9 +403,23 @@ scan_gathered(OmenIvfSearch *search, const ListView *view, TailBlock *block)
 		return status;
 	omen_block_pack(search->gathered, code_bytes, block->count, code_bytes, OMEN_BLOCK_CODES, search->block);
 	omen_simd->lut_scan(search->query.lut, search->block, code_bytes, sums);
-	note_block(search, view, sums, block->count, block->add, block->scale, block->error, block->slot);
+	note_block(search, view, sums, block->count, UINT32_MAX, block->add, block->scale, block->error, block->slot);
 	block->count = 0;
 	return OMEN_OK;
+}
+
+static int
+meets_conditions(OmenIvfSearch *search, const uint8_t *keys)
+{
+	for (uint32_t c = 0; c < search->condition_count; c++)
+	{
+		uint64_t	key;
+
+		memcpy(&key, keys + search->conditions[c].column * OMEN_KEY_BYTES, sizeof(key));
+		if (!omen_condition_met(&search->conditions[c], key))
+			return 0;
+	}
+	return 1;
 }
 
 /* Several lists may share a tail: only this one's postings count. */
@@ -324,12 +427,13 @@ static OmenStatus
 scan_tail_page(OmenIvfSearch *search, const ListView *view, const void *page, TailBlock *block)
 {
 	uint32_t	code_bytes = omen_sign_code_bytes(search->model->dim_padded);
-	uint32_t	stride = omen_tail_posting_bytes(search->model->dim_padded);
+	uint32_t	factors_at = code_bytes + search->model->keys * OMEN_KEY_BYTES;
+	uint32_t	stride = omen_tail_posting_bytes(search->model->dim_padded, search->model->keys);
 	uint32_t	count = omen_page_trailer_const(page)->count;
 	const uint8_t *posting = omen_page_body_const(page);
 	OmenStatus	status = OMEN_OK;
 
-	if (count > omen_postings_per_tail(search->model->dim_padded))
+	if (count > omen_postings_per_tail(search->model->dim_padded, search->model->keys))
 		return omen_fail(&search->error, OMEN_CORRUPT, "a tail page of list %u counts %u postings",
 						 view->list, count);
 	for (uint32_t i = 0; i < count && status == OMEN_OK; i++, posting += stride)
@@ -337,10 +441,19 @@ scan_tail_page(OmenIvfSearch *search, const ListView *view, const void *page, Ta
 		OmenPostingFactors stored;
 		uint32_t	list;
 
-		memcpy(&list, posting + code_bytes + sizeof(stored), sizeof(list));
+		memcpy(&list, posting + factors_at + sizeof(stored), sizeof(list));
 		if (list != view->list)
 			continue;
-		memcpy(&stored, posting + code_bytes, sizeof(stored));
+		if (search->condition_count > 0)
+		{
+			int			passes = meets_conditions(search, posting + code_bytes);
+
+			search->stats.keys_tested++;
+			search->stats.keys_passed += passes;
+			if (!passes)
+				continue;
+		}
+		memcpy(&stored, posting + factors_at, sizeof(stored));
 		memcpy(search->gathered + (size_t) block->count * code_bytes, posting, code_bytes);
 		block->add[block->count] = stored.add;
 		block->scale[block->count] = stored.scale;
@@ -400,7 +513,7 @@ static OmenStatus
 read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 {
 	uint32_t	dim = search->model->dim_padded;
-	uint32_t	per_page = omen_rows_per_page(dim);
+	uint32_t	per_page = omen_rows_per_page(dim, search->model->keys);
 	uint32_t	place = slot % per_page;
 	const OmenRowRecord *record;
 	const void *page;
@@ -413,7 +526,8 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 	if (status != OMEN_OK)
 		return status;
 	search->stats.records_read++;
-	record = (const OmenRowRecord *) (omen_page_body_const(page) + (size_t) place * omen_row_bytes(dim));
+	record = (const OmenRowRecord *)
+		(omen_page_body_const(page) + (size_t) place * omen_row_bytes(dim, search->model->keys));
 	if (record->state != OMEN_ROW_LIVE || record->list >= search->model->lists)
 	{
 		/* Vacuum came between: the row is gone. */

@@ -17,6 +17,7 @@
 #define ROWS 500
 #define DIM 64
 #define LISTS 6
+#define KEYS 2
 
 int			LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,7 +34,7 @@ build_once(void)
 
 	for (uint32_t i = 0; i < 2 * ROWS * DIM; i++)
 		rows[i] = (float) omen_random_unit(&random) + (float) (i / DIM % 7);
-	if (memory_index_build(&fixed, rows, ROWS, DIM, OMEN_L2, LISTS, 2) != OMEN_OK)
+	if (memory_index_build(&fixed, rows, ROWS, DIM, KEYS, OMEN_L2, LISTS, 2) != OMEN_OK)
 		abort();
 	for (uint32_t r = ROWS; r < 2 * ROWS; r++)
 		if (memory_index_insert(&fixed, rows + r * DIM, r) != OMEN_OK)
@@ -95,6 +96,10 @@ search_all(const OmenIvfModel *model, const OmenIvfMeta *meta, uint8_t choice, O
 	uint64_t	postings = 0;
 	uint32_t	k = choice % 16 == 0 ? OMEN_K_ALL : 1 + choice % 50;
 	OmenIvfEffort effort = {INFINITY, UINT32_MAX};
+	const OmenCondition conditions[] = {
+		{.kind = OMEN_WITHIN, .column = 1, .low = 100, .high = 700},
+		{.kind = OMEN_COVERS, .column = 0, .values = (const uint64_t[]) {1, 6}, .count = 2},
+	};
 
 	if (choice & 128)
 		effort = omen_ivf_effort(model, k, 0.9, choice & 64);
@@ -102,6 +107,7 @@ search_all(const OmenIvfModel *model, const OmenIvfMeta *meta, uint8_t choice, O
 		abort();
 	for (uint32_t d = 0; d < model->dim_padded; d++)
 		search.query.vector[d] = (float) (d * choice % 31) / 8 - 2;
+	omen_ivf_search_filter(&search, conditions, model->keys == KEYS ? choice % 3 : 0);
 	omen_ivf_search_begin(&search);
 	for (uint32_t round = 0; round < 2; round++)
 	{
@@ -128,21 +134,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	OmenIvfModel model;
 	OmenArena	arena;
 	OmenError	err;
-	size_t		map_bytes;
 	size_t		model_bytes;
+	uint8_t    *map;
 	uint8_t    *bytes;
 
 	if (size < 1)
 		return 0;
 	if (good_pages == NULL)
 		build_once();
-	map_bytes = (fixed.meta.packed_pages + 1) * sizeof(uint32_t);
-	model_bytes = fixed.model.byte_count + map_bytes;
+	model_bytes = fixed.model.byte_count + omen_ivf_map_bytes(&fixed.meta);
 	omen_arena_init(&arena);
 	bytes = omen_arena_alloc(&arena, model_bytes, 1);
 	memcpy(bytes, good_model, fixed.model.byte_count);
-	memcpy(bytes + fixed.model.byte_count, fixed.packed_map, fixed.meta.packed_pages * sizeof(uint32_t));
-	memcpy(bytes + model_bytes - sizeof(uint32_t), fixed.directory_map, sizeof(uint32_t));
+	map = bytes + fixed.model.byte_count;
+	memcpy(map, fixed.packed_map, fixed.meta.packed_pages * sizeof(uint32_t));
+	map += fixed.meta.packed_pages * sizeof(uint32_t);
+	memcpy(map, fixed.directory_map, sizeof(uint32_t));
+	map += sizeof(uint32_t);
+	memcpy(map, fixed.key_start, LISTS * sizeof(uint32_t));
+	memcpy(map + LISTS * sizeof(uint32_t), fixed.key_map, fixed.meta.key_pages * sizeof(uint32_t));
 	for (size_t i = 1; i + 5 <= size && i < 5 * 40; i += 5)
 		damage(data + i, bytes, model_bytes);
 

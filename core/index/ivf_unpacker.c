@@ -1,5 +1,6 @@
 /*
- * ivf_unpacker.c - packed pages back into postings; the packer's inverse.
+ * ivf_unpacker.c - packed pages, and those of keys, back into postings; the
+ * packer's inverse.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -53,6 +54,26 @@ read_block(const OmenIvfModel *model, const OmenIvfMeta *meta, OmenPageStore sto
 	return status;
 }
 
+/* The lane of one column of a list's block: to every posting's place for it. */
+static OmenStatus
+read_lane(const OmenIvfModel *model, const OmenIvfMeta *meta, OmenPageStore store, uint32_t list, uint32_t block,
+		  uint32_t column, uint64_t *keys, OmenError *err)
+{
+	uint64_t	lane = ((uint64_t) model->key_start[list] + block) * model->keys + column;
+	uint32_t	number = model->key_map[lane / OMEN_LANES_PER_PAGE];
+	uintptr_t	handle;
+	const void *page = store.read(store.context, number, &handle);
+	OmenStatus	status;
+
+	if (page == NULL)
+		return omen_fail(err, OMEN_STALE, "block %u does not exist", number);
+	status = omen_page_check(page, number, OMEN_PAGE_KEYS, meta->generation, err);
+	if (status == OMEN_OK)
+		memcpy(keys, omen_page_body_const(page) + lane % OMEN_LANES_PER_PAGE * OMEN_LANE_BYTES, OMEN_LANE_BYTES);
+	store.release(store.context, handle);
+	return status;
+}
+
 OmenStatus
 omen_ivf_unpack(const OmenIvfModel *model, const OmenIvfMeta *meta, OmenPageStore store,
 				OmenArena *scratch, uint32_t list,
@@ -63,17 +84,20 @@ omen_ivf_unpack(const OmenIvfModel *model, const OmenIvfMeta *meta, OmenPageStor
 	uint32_t	count = model->start[list].count;
 	OmenPackedPlace place = model->start[list].place;
 	uint8_t    *rows = omen_arena_alloc(scratch, OMEN_BLOCK_CODES, code_bytes);
-	uint8_t    *posting = omen_arena_alloc(scratch, 1, omen_posting_bytes(model->dim_padded));
+	uint8_t    *posting = omen_arena_alloc(scratch, 1, omen_posting_bytes(model->dim_padded, model->keys));
+	uint64_t   *keys = omen_arena_alloc(scratch, model->keys + 1, OMEN_LANE_BYTES);
 	uint8_t		factors[OMEN_BLOCK_CODES * OMEN_POSTING_FACTOR_BYTES];
 	OmenStatus	status = OMEN_OK;
 
-	if (rows == NULL || posting == NULL)
+	if (rows == NULL || posting == NULL || keys == NULL)
 		return omen_fail(err, OMEN_NO_MEMORY, "out of memory while reading a list");
 	for (uint32_t done = 0; done < count && status == OMEN_OK;)
 	{
 		uint32_t	width = count - done < OMEN_BLOCK_CODES ? count - done : OMEN_BLOCK_CODES;
 
 		status = read_block(model, meta, store, &place, width, rows, factors, err);
+		for (uint32_t c = 0; c < model->keys && status == OMEN_OK; c++)
+			status = read_lane(model, meta, store, list, done / OMEN_BLOCK_CODES, c, keys + c * OMEN_BLOCK_CODES, err);
 		for (uint32_t i = 0; i < width && status == OMEN_OK; i++)
 		{
 			OmenPostingFactors stored;
@@ -86,7 +110,9 @@ omen_ivf_unpack(const OmenIvfModel *model, const OmenIvfMeta *meta, OmenPageStor
 				continue;
 			for (uint32_t p = 0; p < code_bytes; p++)
 				posting[p] = rows[(size_t) p * width + i];
-			memcpy(posting + code_bytes, &stored, sizeof(stored));
+			for (uint32_t c = 0; c < model->keys; c++)
+				memcpy(posting + code_bytes + c * OMEN_KEY_BYTES, keys + c * OMEN_BLOCK_CODES + i, OMEN_KEY_BYTES);
+			memcpy(posting + code_bytes + model->keys * OMEN_KEY_BYTES, &stored, sizeof(stored));
 			status = take(context, list, posting);
 		}
 		done += width;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "omen/page.h"
+#include "omen/rotation.h"
 
 void
 omen_page_init(void *page, OmenPageKind kind, uint32_t generation, uint32_t list)
@@ -55,7 +56,9 @@ omen_ivf_meta_check(const void *page, OmenIvfMeta *meta, OmenError *err)
 						 meta->version, OMEN_META_VERSION);
 	if (meta->dim < 1 || meta->dim > 16000 || meta->lists < 1 || meta->lists > (1u << 22) ||
 		meta->lists_per_tail < 1 || meta->lists_per_tail > meta->lists ||
-		meta->metric < OMEN_L2 || meta->metric > OMEN_COSINE)
+		meta->metric < OMEN_L2 || meta->metric > OMEN_COSINE || meta->keys > OMEN_KEYS_MAX ||
+		omen_row_bytes(omen_dim_padded(meta->dim), meta->keys) > OMEN_BODY_BYTES ||
+		(meta->keys == 0 && meta->key_pages != 0))
 		return omen_fail(err, OMEN_CORRUPT, "its meta page holds impossible numbers");
 	return OMEN_OK;
 }

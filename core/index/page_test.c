@@ -36,7 +36,7 @@ test_layout(void **state)
 	assert_at(OmenPageTrailer, version, 26);
 	assert_at(OmenPageTrailer, magic, 28);
 
-	assert_int_equal(sizeof(OmenIvfMeta), 96);
+	assert_int_equal(sizeof(OmenIvfMeta), 104);
 	assert_at(OmenIvfMeta, magic, 0);
 	assert_at(OmenIvfMeta, version, 4);
 	assert_at(OmenIvfMeta, dim, 8);
@@ -56,6 +56,8 @@ test_layout(void **state)
 	assert_at(OmenIvfMeta, packed_rows, 72);
 	assert_at(OmenIvfMeta, trained_rows, 80);
 	assert_at(OmenIvfMeta, dead_postings, 88);
+	assert_at(OmenIvfMeta, keys, 96);
+	assert_at(OmenIvfMeta, key_pages, 100);
 
 	assert_int_equal(sizeof(OmenDirectoryEntry), 16);
 	assert_at(OmenDirectoryEntry, tail_first, 0);
@@ -85,7 +87,10 @@ test_layout(void **state)
 	assert_int_equal(OMEN_PAGE_PACKED, 4);
 	assert_int_equal(OMEN_PAGE_TAIL, 5);
 	assert_int_equal(OMEN_PAGE_ROW, 6);
-	assert_int_equal(OMEN_PAGE_FREE, 7);
+	assert_int_equal(OMEN_PAGE_KEYS, 7);
+	assert_int_equal(OMEN_PAGE_FREE, 8);
+	assert_int_equal(OMEN_LANE_BYTES, 256);
+	assert_int_equal(OMEN_LANES_PER_PAGE, 31);
 	assert_int_equal(OMEN_ROW_FREE, 0);
 	assert_int_equal(OMEN_ROW_LIVE, 1);
 	assert_int_equal(OMEN_ROW_DEAD, 2);
@@ -100,21 +105,24 @@ test_layout(void **state)
 static void
 test_sizes(void **state)
 {
-	static const uint32_t sizes[][5] = {
-		/* dimensions padded, row record, rows a page, posting, postings a tail page */
-		{64, 56, 145, 20, 338},
-		{384, 216, 37, 60, 127},
-		{768, 408, 19, 108, 72},
-		{1536, 792, 10, 204, 39},
-		{16000, 8024, 1, 2012, 4},
+	static const uint32_t sizes[][6] = {
+		/* dimensions padded, keys, row record, rows a page, posting, postings a tail page */
+		{64, 0, 56, 145, 20, 338},
+		{384, 0, 216, 37, 60, 127},
+		{768, 0, 408, 19, 108, 72},
+		{1536, 0, 792, 10, 204, 39},
+		{16000, 0, 8024, 1, 2012, 4},
+		{64, 31, 304, 26, 268, 29},
+		{768, 3, 432, 18, 132, 59},
+		{16000, 13, 8128, 1, 2116, 3},
 	};
 
 	for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 	{
-		assert_int_equal(omen_row_bytes(sizes[i][0]), sizes[i][1]);
-		assert_int_equal(omen_rows_per_page(sizes[i][0]), sizes[i][2]);
-		assert_int_equal(omen_posting_bytes(sizes[i][0]), sizes[i][3]);
-		assert_int_equal(omen_postings_per_tail(sizes[i][0]), sizes[i][4]);
+		assert_int_equal(omen_row_bytes(sizes[i][0], sizes[i][1]), sizes[i][2]);
+		assert_int_equal(omen_rows_per_page(sizes[i][0], sizes[i][1]), sizes[i][3]);
+		assert_int_equal(omen_posting_bytes(sizes[i][0], sizes[i][1]), sizes[i][4]);
+		assert_int_equal(omen_postings_per_tail(sizes[i][0], sizes[i][1]), sizes[i][5]);
 	}
 	assert_int_equal(omen_tails(&(OmenIvfMeta) {.lists = 1, .lists_per_tail = 1}), 1);
 	assert_int_equal(omen_tails(&(OmenIvfMeta) {.lists = 10, .lists_per_tail = 3}), 4);
@@ -211,6 +219,20 @@ test_meta_check(void **state)
 		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_CORRUPT);
 		meta = good;
 		meta.lists_per_tail = bad_shares[i];
+		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_CORRUPT);
+	}
+	for (uint32_t i = 0; i < 3; i++)
+	{
+		/* Keys that fit a row page beside these dimensions, and not; pages of keys without keys. */
+		static const uint32_t bad_keys[][3] = {{64, 32, 0}, {16000, 14, 0}, {64, 0, 1}};
+
+		meta = good;
+		meta.dim = bad_keys[i][0];
+		meta.keys = bad_keys[i][1] - (i < 2);
+		meta.key_pages = meta.keys;
+		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_OK);
+		meta.keys = bad_keys[i][1];
+		meta.key_pages = i < 2 ? meta.keys : bad_keys[i][2];
 		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_CORRUPT);
 	}
 	meta = good;

@@ -62,7 +62,8 @@ typedef struct OmenListStart
 /*
  * A view of the model's bytes: all that a search needs besides list and row
  * pages.  They are written to MODEL pages as they are, the page map behind
- * them: the blocks of the packed run's pages, then the directory's.
+ * them: the blocks of the packed run's pages, then the directory's; with keys
+ * also where each list's keys begin, and the blocks of theirs.
  */
 typedef struct OmenIvfModel
 {
@@ -71,6 +72,7 @@ typedef struct OmenIvfModel
 	uint32_t	dim;
 	uint32_t	dim_padded;
 	uint32_t	lists;
+	uint32_t	keys;			/* a posting */
 	OmenMetric	metric;
 	float	   *lift_sq;		/* [1] inner product: the greatest |x|^2 when trained */
 	OmenCalibration *calibration;	/* [1] */
@@ -85,10 +87,15 @@ typedef struct OmenIvfModel
 	uint8_t    *values;			/* [lists][dim_padded] centroid bytes + 128 */
 	const uint32_t *packed_map; /* [packed_pages] blocks; NULL until opened or set */
 	const uint32_t *directory_map;	/* [omen_directory_pages(tails)] blocks */
+	const uint32_t *key_start;	/* [lists] packed blocks of the lists before; NULL without keys */
+	const uint32_t *key_map;	/* [key_pages] blocks */
 } OmenIvfModel;
 
 /* Bytes of a model without its page map. */
 size_t		omen_ivf_model_bytes(uint32_t dim, uint32_t lists);
+
+/* Bytes of the page map. */
+size_t		omen_ivf_map_bytes(const OmenIvfMeta *meta);
 
 /* Lays a view over omen_ivf_model_bytes() bytes and writes the header: a new, empty model. */
 void		omen_ivf_model_create(OmenIvfModel *model, uint8_t *bytes, uint32_t dim, uint32_t lists,
@@ -109,7 +116,7 @@ void		omen_ivf_centroid(const OmenIvfModel *model, uint32_t list, float *out);
 uint32_t	omen_ivf_lists_for(uint64_t rows);
 
 /* How many of them should share a tail, so that its pages fill as the rows grow. */
-uint32_t	omen_ivf_lists_per_tail(uint64_t rows, uint32_t lists, uint32_t dim_padded);
+uint32_t	omen_ivf_lists_per_tail(uint64_t rows, uint32_t lists, uint32_t dim_padded, uint32_t keys);
 
 /* ---- a vector on its way into index space ---- */
 
@@ -119,6 +126,7 @@ typedef struct OmenPoint
 	float		lift_sq;		/* inner product: model's lift_sq - |x|^2 (may be negative); else 0 */
 	float		lost;			/* length of what is known to be wrong with `vector`: 0 unless decoded */
 	int			last;			/* cosine of a zero vector, or overflow: no finite distance */
+	const uint64_t *keys;		/* [model's keys] the row's; NULL when there are none */
 } OmenPoint;
 
 /*
@@ -171,6 +179,31 @@ void		omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const
 float		omen_ranking_distance(const OmenRanking *ranking, const OmenIvfModel *model,
 								  const OmenCodeQuery *query, uint32_t list);
 
+/* ---- conditions on keys ---- */
+
+typedef enum OmenConditionKind
+{
+	OMEN_WITHIN,				/* low <= key <= high */
+	OMEN_AMONG,					/* the key is one of the values, which ascend */
+	OMEN_COVERS					/* all bits of one of the values are set in the key */
+} OmenConditionKind;
+
+typedef struct OmenCondition
+{
+	OmenConditionKind kind;
+	uint32_t	column;			/* from 0 */
+	uint64_t	low;
+	uint64_t	high;
+	const uint64_t *values;
+	uint32_t	count;
+} OmenCondition;
+
+/* Whether a key meets the condition. */
+int			omen_condition_met(const OmenCondition *condition, uint64_t key);
+
+/* Of a lane's 32 keys those that meet the condition, one bit each. */
+uint32_t	omen_condition_mask(const OmenCondition *condition, const uint64_t keys[OMEN_BLOCK_CODES]);
+
 /* ---- searching ---- */
 
 typedef struct OmenIvfEffort
@@ -200,6 +233,8 @@ typedef struct OmenSearchStats
 	uint32_t	lists_skipped;	/* by the stop rule */
 	uint64_t	codes_scanned;
 	uint64_t	records_read;
+	uint64_t	keys_tested;	/* postings whose keys were looked at */
+	uint64_t	keys_passed;
 } OmenSearchStats;
 
 /* One query at work.  Reusable: set meta and store, and begin() again for the next query. */
@@ -223,6 +258,10 @@ typedef struct OmenIvfSearch
 	uint32_t	scanned_room;
 	uint8_t    *block;			/* one block's codes, widened or packed */
 	uint8_t    *gathered;		/* one block's codes, one after another */
+	const OmenCondition *conditions;	/* all of them must be met; the caller's */
+	uint32_t	condition_count;
+	uint32_t   *masks;			/* of the list at hand: a bit for each posting that meets them */
+	uint32_t	mask_room;
 	OmenSearchStats stats;
 	OmenError	error;
 } OmenIvfSearch;
@@ -231,6 +270,9 @@ typedef struct OmenIvfSearch
 
 OmenStatus	omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel *model,
 								 const OmenIvfMeta *meta, OmenPageStore store);
+
+/* Only rows whose keys meet all conditions are found.  `conditions` stay the caller's. */
+void		omen_ivf_search_filter(OmenIvfSearch *search, const OmenCondition *conditions, uint32_t count);
 
 /* The query, in index space (search->query.vector is filled by omen_ivf_point). */
 void		omen_ivf_search_begin(OmenIvfSearch *search);
@@ -250,26 +292,30 @@ OmenStatus	omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort 
 typedef struct OmenPacker
 {
 	/* Called with each finished page body (and the bytes used), in order; returns OMEN_OK to go on. */
-	OmenStatus	(*emit) (void *context, const uint8_t *body, uint32_t used);
+	OmenStatus	(*emit) (void *context, OmenPageKind kind, const uint8_t *body, uint32_t used);
 	void	   *context;
 	uint32_t	code_bytes;
+	uint32_t	keys;
 	OmenPackedPlace place;
 	uint32_t	used;			/* of the page at hand */
 	uint8_t    *body;			/* [OMEN_BODY_BYTES] the page at hand */
 	uint8_t    *block;			/* [32 x code_bytes] */
 	uint8_t    *waiting;		/* [32 x posting bytes] postings not yet a block */
 	uint32_t	waiting_count;
+	uint32_t	blocks;			/* written */
+	uint8_t    *lanes;			/* [OMEN_BODY_BYTES] the page of keys at hand */
+	uint32_t	lane_count;
 } OmenPacker;
 
-OmenStatus	omen_packer_init(OmenPacker *packer, OmenArena *arena, uint32_t dim_padded,
-							 OmenStatus (*emit) (void *context, const uint8_t *body, uint32_t used),
+OmenStatus	omen_packer_init(OmenPacker *packer, OmenArena *arena, uint32_t dim_padded, uint32_t keys,
+							 OmenStatus (*emit) (void *context, OmenPageKind kind, const uint8_t *body, uint32_t used),
 							 void *context);
 
-/* A new list begins: where. */
+/* A new list begins: where.  Its keys begin at packer->blocks. */
 OmenStatus	omen_packer_list(OmenPacker *packer, OmenPackedPlace *place);
 OmenStatus	omen_packer_add(OmenPacker *packer, const uint8_t *posting);
 
-/* The last page. */
+/* The last pages. */
 OmenStatus	omen_packer_finish(OmenPacker *packer);
 
 /*

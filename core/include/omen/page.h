@@ -35,6 +35,7 @@ typedef enum OmenPageKind
 	OMEN_PAGE_PACKED,			/* postings in blocks of 32, cut at page ends */
 	OMEN_PAGE_TAIL,				/* postings one after another, as inserted */
 	OMEN_PAGE_ROW,				/* row records: row pointer and four-bit code */
+	OMEN_PAGE_KEYS,				/* keys of packed postings, by which a search can leave rows out */
 	OMEN_PAGE_FREE				/* nothing */
 } OmenPageKind;
 
@@ -42,9 +43,9 @@ typedef struct OmenPageTrailer
 {
 	uint32_t	generation;		/* of the lists (MODEL .. TAIL) or of the rows (ROW); 0 on META */
 	uint32_t	next;			/* TAIL, MODEL, ROW: the chain's next block, or OMEN_NO_BLOCK */
-	uint32_t	list;			/* TAIL: the tail's number; MODEL, DIRECTORY, PACKED: place in the run;
+	uint32_t	list;			/* TAIL: the tail's number; MODEL, DIRECTORY, PACKED, KEYS: place in the run;
 								 * ROW: 1 in the chain of pages with room, else 0 */
-	uint32_t	count;			/* TAIL, ROW: entries; MODEL: bytes; PACKED: bytes used */
+	uint32_t	count;			/* TAIL, ROW: entries; MODEL: bytes; PACKED, KEYS: bytes used */
 	uint32_t	checksum;		/* the host's, of all that counts on the page */
 	uint32_t	reserved;
 	uint16_t	kind;
@@ -123,9 +124,11 @@ typedef struct OmenIvfMeta
 	uint64_t	packed_rows;	/* postings packed when this generation was written */
 	uint64_t	trained_rows;	/* rows there were when the lists were trained */
 	uint64_t	dead_postings;	/* removed by vacuum since */
+	uint32_t	keys;			/* columns indexed beside the vector */
+	uint32_t	key_pages;		/* in the run of keys; where each is, the model knows */
 } OmenIvfMeta;
 
-_Static_assert(sizeof(OmenIvfMeta) == 96, "meta layout");
+_Static_assert(sizeof(OmenIvfMeta) == 104, "meta layout");
 
 OmenStatus	omen_ivf_meta_check(const void *page, OmenIvfMeta *meta, OmenError *err);
 
@@ -154,6 +157,24 @@ omen_directory_pages(uint32_t tails)
 	return (tails + OMEN_DIRECTORY_PER_PAGE - 1) / OMEN_DIRECTORY_PER_PAGE;
 }
 
+/* ---- keys: what a posting knows of the columns indexed beside its vector ---- */
+
+/*
+ * A column's value becomes a number of 64 bits, such that conditions on the
+ * column can be tested on it with no wrong "no" (ivf.h).
+ */
+#define OMEN_KEY_BYTES ((uint32_t) sizeof(uint64_t))
+#define OMEN_KEYS_MAX 31
+
+/*
+ * Packed postings have their keys in a run of pages of their own, so that
+ * whole lists can be tested before a code is read.  A lane is the keys that a
+ * block of 32 postings has of one column; the lanes of block b of a list are
+ * those from (b + blocks of the lists before) * keys on.
+ */
+#define OMEN_LANE_BYTES (OMEN_KEY_BYTES * OMEN_BLOCK_CODES)
+#define OMEN_LANES_PER_PAGE (OMEN_BODY_BYTES / OMEN_LANE_BYTES)
+
 /* ---- row records ---- */
 
 typedef struct OmenTid
@@ -170,7 +191,7 @@ enum
 	OMEN_ROW_DEAD = 2			/* its row is gone, a posting may still point here */
 };
 
-/* Followed by omen_u4_code_bytes(dim_padded) bytes of code. */
+/* Followed by omen_u4_code_bytes(dim_padded) bytes of code, then the row's keys, 8 bytes each. */
 typedef struct OmenRowRecord
 {
 	OmenTid		tid;
@@ -182,22 +203,28 @@ typedef struct OmenRowRecord
 _Static_assert(sizeof(OmenRowRecord) == 24, "row record layout");
 
 static inline uint32_t
-omen_row_bytes(uint32_t dim_padded)
+omen_row_bytes(uint32_t dim_padded, uint32_t keys)
 {
-	return (uint32_t) sizeof(OmenRowRecord) + omen_u4_code_bytes(dim_padded);
+	return (uint32_t) sizeof(OmenRowRecord) + omen_u4_code_bytes(dim_padded) + keys * OMEN_KEY_BYTES;
 }
 
 static inline uint32_t
-omen_rows_per_page(uint32_t dim_padded)
+omen_rows_per_page(uint32_t dim_padded, uint32_t keys)
 {
-	return OMEN_BODY_BYTES / omen_row_bytes(dim_padded);
+	return OMEN_BODY_BYTES / omen_row_bytes(dim_padded, keys);
+}
+
+static inline const uint8_t *
+omen_row_keys(const OmenRowRecord *record, uint32_t dim_padded)
+{
+	return (const uint8_t *) (record + 1) + omen_u4_code_bytes(dim_padded);
 }
 
 /* A slot is a row record's address: block x rows a page + place in the page. */
 
 /* ---- postings ---- */
 
-/* The code, then this. */
+/* As sorted: the code, the keys, then this. */
 typedef struct OmenPostingFactors
 {
 	float		add;
@@ -210,22 +237,22 @@ typedef struct OmenPostingFactors
 _Static_assert(sizeof(OmenPostingFactors) == OMEN_POSTING_FACTOR_BYTES, "posting layout");
 
 static inline uint32_t
-omen_posting_bytes(uint32_t dim_padded)
+omen_posting_bytes(uint32_t dim_padded, uint32_t keys)
 {
-	return omen_sign_code_bytes(dim_padded) + OMEN_POSTING_FACTOR_BYTES;
+	return omen_sign_code_bytes(dim_padded) + keys * OMEN_KEY_BYTES + OMEN_POSTING_FACTOR_BYTES;
 }
 
 /* In a tail page the number of its list follows a posting. */
 static inline uint32_t
-omen_tail_posting_bytes(uint32_t dim_padded)
+omen_tail_posting_bytes(uint32_t dim_padded, uint32_t keys)
 {
-	return omen_posting_bytes(dim_padded) + (uint32_t) sizeof(uint32_t);
+	return omen_posting_bytes(dim_padded, keys) + (uint32_t) sizeof(uint32_t);
 }
 
 static inline uint32_t
-omen_postings_per_tail(uint32_t dim_padded)
+omen_postings_per_tail(uint32_t dim_padded, uint32_t keys)
 {
-	return OMEN_BODY_BYTES / omen_tail_posting_bytes(dim_padded);
+	return OMEN_BODY_BYTES / omen_tail_posting_bytes(dim_padded, keys);
 }
 
 /*

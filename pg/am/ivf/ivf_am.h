@@ -101,14 +101,12 @@ extern OmenIvfSearch *ivf_search(Relation index, IvfModel *model, const OmenIvfM
 								 OmenPageStore store, MemoryContext holder);
 
 /*
- * Writes the model's bytes and page map to new pages; *first_block is the
- * chain's first.  A buffer stays locked from one page to the next, as with any
- * chain that nobody can reach yet.
+ * Writes the model's bytes and page map to new pages of the meta page's
+ * generation; meta->model_block becomes the chain's first.  A buffer stays
+ * locked from one page to the next, as with any chain that nobody can reach
+ * yet.
  */
-extern void ivf_write_model(Relation index, ForkNumber fork, bool log, const OmenIvfModel *model,
-							const uint32 *packed_map, uint32 packed_pages,
-							const uint32 *directory_map, uint32 directory_pages, uint32 generation,
-							BlockNumber *first_block);
+extern void ivf_write_model(Relation index, ForkNumber fork, bool log, const OmenIvfModel *model, OmenIvfMeta *meta);
 
 /* ---- a row's way into the index ---- */
 

@@ -73,7 +73,7 @@ end_build(IvfBuild *build)
 static OmenPoint
 point_of(IvfBuild *build, Datum value, float lift_sq, float *out)
 {
-	OmenPoint	point = {out, 0, 0, 0};
+	OmenPoint	point = {.vector = out};
 	MemoryContext old = MemoryContextSwitchTo(build->row_context);
 
 	ivf_point_from_datum(build->type, &build->rotation, build->type->metric, build->training.mean, lift_sq,

@@ -67,8 +67,8 @@ use_model(Relation index, IvfInsert *insert, OmenIvfMeta *meta)
 	dim = insert->model->view.dim_padded;
 	insert->room = insert_alloc(index, insert, meta->dim, sizeof(float));
 	insert->scratch = insert_alloc(index, insert, omen_ivf_encode_scratch(dim), sizeof(float));
-	insert->record = insert_alloc(index, insert, 1, omen_row_bytes(dim));
-	insert->posting = insert_alloc(index, insert, 1, omen_posting_bytes(dim));
+	insert->record = insert_alloc(index, insert, 1, omen_row_bytes(dim, meta->keys));
+	insert->posting = insert_alloc(index, insert, 1, omen_posting_bytes(dim, meta->keys));
 	if (omen_code_query_init(&insert->query, &insert->arena, dim) != OMEN_OK ||
 		omen_ranking_init(&insert->ranking, &insert->arena, &insert->model->view) != OMEN_OK)
 		index_page_report(index, OMEN_NO_MEMORY, "");
@@ -96,7 +96,7 @@ static void
 code_row(IvfInsert *insert, Datum value, ItemPointer tid)
 {
 	const OmenIvfModel *model = &insert->model->view;
-	OmenPoint	point = {insert->query.vector, 0, 0, 0};
+	OmenPoint	point = {.vector = insert->query.vector};
 	uint32		list = 0;
 
 	ivf_point_from_datum(insert->type, &insert->model->rotation, model->metric, model->mean, *model->lift_sq,
@@ -146,10 +146,10 @@ read_checked(Relation index, BlockNumber block, OmenPageKind kind, uint32 genera
 
 /* The place of a free record on a page of rows, or -1. */
 static int
-free_place(const char *page, uint32 dim)
+free_place(const char *page, uint32 dim, uint32 keys)
 {
 	const OmenPageTrailer *trailer = omen_page_trailer_const(page);
-	uint32		per_page = omen_rows_per_page(dim);
+	uint32		per_page = omen_rows_per_page(dim, keys);
 
 	if (trailer->count < per_page)
 		return (int) trailer->count;
@@ -158,7 +158,7 @@ free_place(const char *page, uint32 dim)
 	for (uint32 i = 0; i < per_page; i++)
 	{
 		const OmenRowRecord *record =
-			(const OmenRowRecord *) (omen_page_body_const(page) + (size_t) i * omen_row_bytes(dim));
+			(const OmenRowRecord *) (omen_page_body_const(page) + (size_t) i * omen_row_bytes(dim, keys));
 
 		if (record->state == OMEN_ROW_FREE)
 			return (int) i;
@@ -178,7 +178,7 @@ try_row_page(Relation index, const OmenIvfMeta *meta, uint32 dim, BlockNumber bl
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	if (!PageIsNew(BufferGetPage(buffer)) &&
 		omen_page_check(BufferGetPage(buffer), block, OMEN_PAGE_ROW, meta->row_generation, NULL) == OMEN_OK &&
-		free_place(BufferGetPage(buffer), dim) >= 0)
+		free_place(BufferGetPage(buffer), dim, meta->keys) >= 0)
 		return buffer;
 	UnlockReleaseBuffer(buffer);
 	return InvalidBuffer;
@@ -195,7 +195,7 @@ add_row_page(Relation index, const OmenIvfMeta *meta, uint32 dim)
 	char	   *page;
 	OmenIvfMeta *changed;
 
-	if (block >= OMEN_NO_SLOT / omen_rows_per_page(dim))
+	if (block >= OMEN_NO_SLOT / omen_rows_per_page(dim, meta->keys))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("index \"%s\" cannot hold more rows", RelationGetRelationName(index)),
@@ -270,7 +270,7 @@ try_chain(Relation index, const OmenIvfMeta *meta, uint32 dim)
 		next = omen_page_trailer_const(BufferGetPage(buffer))->next;
 		if (ConditionalLockBuffer(buffer))
 		{
-			if (free_place(BufferGetPage(buffer), dim) >= 0)
+			if (free_place(BufferGetPage(buffer), dim, meta->keys) >= 0)
 				return buffer;
 			if (block == first)
 			{
@@ -307,32 +307,33 @@ find_row_page(Relation index, const OmenIvfMeta *meta, uint32 dim)
 
 /* Puts the record on the page being edited; returns its slot. */
 static uint32
-put_record(char *page, BlockNumber block, const OmenRowRecord *record, uint32 dim)
+put_record(char *page, BlockNumber block, const OmenRowRecord *record, uint32 dim, uint32 keys)
 {
 	OmenPageTrailer *trailer = omen_page_trailer(page);
-	int			place = free_place(page, dim);
+	uint32		bytes = omen_row_bytes(dim, keys);
+	int			place = free_place(page, dim, keys);
 
-	memcpy(omen_page_body(page) + (size_t) place * omen_row_bytes(dim), record, omen_row_bytes(dim));
+	memcpy(omen_page_body(page) + (size_t) place * bytes, record, bytes);
 	if ((uint32) place == trailer->count)
 		trailer->count++;
-	index_page_set_used(page, trailer->count * omen_row_bytes(dim));
-	return block * omen_rows_per_page(dim) + (uint32) place;
+	index_page_set_used(page, trailer->count * bytes);
+	return block * omen_rows_per_page(dim, keys) + (uint32) place;
 }
 
 /* ---- the tail ---- */
 
 static void
-put_posting(char *page, const uint8_t *posting, uint32 slot, uint32 list, uint32 dim)
+put_posting(char *page, const uint8_t *posting, uint32 slot, uint32 list, uint32 dim, uint32 keys)
 {
 	OmenPageTrailer *trailer = omen_page_trailer(page);
-	uint32		bytes = omen_posting_bytes(dim);
-	uint8_t    *at = omen_page_body(page) + (size_t) trailer->count * omen_tail_posting_bytes(dim);
+	uint32		bytes = omen_posting_bytes(dim, keys);
+	uint8_t    *at = omen_page_body(page) + (size_t) trailer->count * omen_tail_posting_bytes(dim, keys);
 
 	memcpy(at, posting, bytes);
 	memcpy(at + bytes - sizeof(slot), &slot, sizeof(slot));
 	memcpy(at + bytes, &list, sizeof(list));
 	trailer->count++;
-	index_page_set_used(page, trailer->count * omen_tail_posting_bytes(dim));
+	index_page_set_used(page, trailer->count * omen_tail_posting_bytes(dim, keys));
 }
 
 static OmenDirectoryEntry *
@@ -372,14 +373,15 @@ append_to_tail(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, Block
 
 	if (trailer->list != list / meta->lists_per_tail)
 		index_page_report(index, OMEN_CORRUPT, "a page belongs to another tail");
-	if (trailer->count >= omen_postings_per_tail(dim))
+	if (trailer->count >= omen_postings_per_tail(dim, meta->keys))
 	{
 		UnlockReleaseBuffer(buffer);
 		return false;
 	}
 	page_edit_begin(&edit, index);
-	slot = put_record(page_edit_add(&edit, row_buffer), BufferGetBlockNumber(row_buffer), insert->record, dim);
-	put_posting(page_edit_add(&edit, buffer), insert->posting, slot, list, dim);
+	slot = put_record(page_edit_add(&edit, row_buffer), BufferGetBlockNumber(row_buffer), insert->record, dim,
+					  meta->keys);
+	put_posting(page_edit_add(&edit, buffer), insert->posting, slot, list, dim, meta->keys);
 	page_edit_commit(&edit);
 	UnlockReleaseBuffer(buffer);
 	return true;
@@ -406,10 +408,11 @@ append_to_new_tail(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, B
 	buffer = index_page_new(index, MAIN_FORKNUM);
 
 	page_edit_begin(&edit, index);
-	slot = put_record(page_edit_add(&edit, row_buffer), BufferGetBlockNumber(row_buffer), insert->record, dim);
+	slot = put_record(page_edit_add(&edit, row_buffer), BufferGetBlockNumber(row_buffer), insert->record, dim,
+					  meta->keys);
 	page = page_edit_add_new(&edit, buffer);
 	index_page_init(page, OMEN_PAGE_TAIL, meta->generation, tail);
-	put_posting(page, insert->posting, slot, list, dim);
+	put_posting(page, insert->posting, slot, list, dim, meta->keys);
 	changed = directory_entry(page_edit_add(&edit, directory_buffer), tail);
 	if (last != InvalidBuffer)
 		omen_page_trailer(page_edit_add(&edit, last))->next = BufferGetBlockNumber(buffer);

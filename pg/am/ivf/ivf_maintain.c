@@ -69,6 +69,7 @@ typedef struct IvfMaintenance
 	uint64		tail_pages;
 	float	   *vector;			/* [dim] */
 	float	   *scratch;		/* [dim] */
+	uint64		keys[OMEN_KEYS_MAX];	/* of the row on its way to the writer */
 	IvfTraining training;
 	IvfWriter  *writer;
 	uint8	   *taken;			/* one bit a slot: the new generation has its row */
@@ -123,7 +124,7 @@ count_tails(IvfMaintenance *m)
 		if (entry.tail_last == OMEN_NO_BLOCK)
 			continue;
 		page = read_page(m, entry.tail_last, OMEN_PAGE_TAIL, m->meta.generation, &handle);
-		m->tail_rows += (double) (entry.tail_pages - 1) * omen_postings_per_tail(m->dim) +
+		m->tail_rows += (double) (entry.tail_pages - 1) * omen_postings_per_tail(m->dim, m->meta.keys) +
 			omen_page_trailer_const(page)->count;
 		m->tail_pages += entry.tail_pages;
 		m->store.release(m->store.context, handle);
@@ -170,7 +171,7 @@ begin_generation(IvfMaintenance *m)
 static void
 cover_slots(IvfMaintenance *m)
 {
-	uint64		slots = (uint64) RelationGetNumberOfBlocks(m->index) * omen_rows_per_page(m->dim);
+	uint64		slots = (uint64) RelationGetNumberOfBlocks(m->index) * omen_rows_per_page(m->dim, m->meta.keys);
 	Size		had = m->taken ? m->slots / 8 + 1 : 0;
 	Size		bytes = slots / 8 + 1;
 
@@ -199,7 +200,8 @@ take_slot(IvfMaintenance *m, uint32 slot)
 static uint64
 take_tail(IvfMaintenance *m, uint32 tail)
 {
-	uint32		bytes = omen_posting_bytes(m->dim);
+	uint32		bytes = omen_posting_bytes(m->dim, m->meta.keys);
+	uint32		tail_bytes = omen_tail_posting_bytes(m->dim, m->meta.keys);
 	OmenDirectoryEntry entry = read_entry(m, tail);
 	uint32		pages = 0;
 	uint64		count = 0;
@@ -215,12 +217,12 @@ take_tail(IvfMaintenance *m, uint32 tail)
 		memcpy(copy.data, page, BLCKSZ);
 		m->store.release(m->store.context, handle);
 		trailer = omen_page_trailer_const(copy.data);
-		if (trailer->list != tail || trailer->count > omen_postings_per_tail(m->dim) ||
+		if (trailer->list != tail || trailer->count > omen_postings_per_tail(m->dim, m->meta.keys) ||
 			++pages > entry.tail_pages)
 			index_page_report(m->index, OMEN_CORRUPT, "a tail page is not what the directory says");
 		for (uint32 i = 0; i < trailer->count; i++)
 		{
-			const uint8 *posting = omen_page_body_const(copy.data) + (size_t) i * omen_tail_posting_bytes(m->dim);
+			const uint8 *posting = omen_page_body_const(copy.data) + (size_t) i * tail_bytes;
 			uint32		slot;
 			uint32		list;
 
@@ -327,6 +329,8 @@ repack(IvfMaintenance *m)
 static bool
 visit_rows(IvfMaintenance *m, BlockNumber block, void (*visit) (IvfMaintenance *m, const OmenRowRecord *record))
 {
+	uint32		bytes = omen_row_bytes(m->dim, m->meta.keys);
+	uint32		per_page = omen_rows_per_page(m->dim, m->meta.keys);
 	Buffer		buffer;
 	PGAlignedBlock copy;
 	const OmenPageTrailer *trailer = omen_page_trailer_const(copy.data);
@@ -339,12 +343,12 @@ visit_rows(IvfMaintenance *m, BlockNumber block, void (*visit) (IvfMaintenance *
 	if (PageIsNew(copy.data) ||
 		omen_page_check(copy.data, block, OMEN_PAGE_ROW, m->meta.row_generation, NULL) != OMEN_OK)
 		return false;
-	for (uint32 i = 0; i < Min(trailer->count, omen_rows_per_page(m->dim)); i++)
+	for (uint32 i = 0; i < Min(trailer->count, per_page); i++)
 	{
 		const OmenRowRecord *record =
-			(const OmenRowRecord *) (omen_page_body_const(copy.data) + (size_t) i * omen_row_bytes(m->dim));
+			(const OmenRowRecord *) (omen_page_body_const(copy.data) + (size_t) i * bytes);
 
-		m->slot = block * omen_rows_per_page(m->dim) + i;
+		m->slot = block * per_page + i;
 		if (record->state == OMEN_ROW_LIVE && record->list < m->meta.lists)
 			visit(m, record);
 	}
@@ -355,7 +359,7 @@ visit_rows(IvfMaintenance *m, BlockNumber block, void (*visit) (IvfMaintenance *
 static OmenPoint
 decode(IvfMaintenance *m, const OmenRowRecord *record, float *out, float *norm_sq)
 {
-	OmenPoint	point = {out, 0, 0, 0};
+	OmenPoint	point = {.vector = out};
 
 	point.lost = omen_ivf_decode(&m->model->view, record, out, m->scratch);
 	*norm_sq = Max(omen_simd->dot_f32(out, out, m->dim) - point.lost * point.lost, 0.0f);
@@ -401,6 +405,8 @@ add_record(IvfMaintenance *m, const OmenRowRecord *record)
 	subtract_mean(m, &point);
 	if (m->meta.metric == OMEN_INNER_PRODUCT)
 		point.lift_sq = *m->training.model.lift_sq - norm_sq;
+	point.keys = m->keys;
+	memcpy(m->keys, omen_row_keys(record, m->dim), m->meta.keys * sizeof(uint64));
 	ivf_writer_add(m->writer, &point, record->tid);
 }
 
@@ -415,12 +421,12 @@ take_record(IvfMaintenance *m, const OmenRowRecord *record)
 static void
 take_posted_record(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
 {
-	uint32		per_page = omen_rows_per_page(m->dim);
+	uint32		per_page = omen_rows_per_page(m->dim, m->meta.keys);
 	uintptr_t	handle;
 	const void *page = read_page(m, slot / per_page, OMEN_PAGE_ROW, m->meta.row_generation, &handle);
 	PGAlignedBlock copy;
-	const OmenRowRecord *record =
-		(const OmenRowRecord *) (omen_page_body_const(copy.data) + (size_t) (slot % per_page) * omen_row_bytes(m->dim));
+	const OmenRowRecord *record = (const OmenRowRecord *)
+		(omen_page_body_const(copy.data) + (size_t) (slot % per_page) * omen_row_bytes(m->dim, m->meta.keys));
 
 	memcpy(copy.data, page, BLCKSZ);
 	m->store.release(m->store.context, handle);
@@ -482,6 +488,7 @@ is_orphan(const OmenPageTrailer *trailer, const OmenIvfMeta *meta)
 		case OMEN_PAGE_DIRECTORY:
 		case OMEN_PAGE_PACKED:
 		case OMEN_PAGE_TAIL:
+		case OMEN_PAGE_KEYS:
 			return trailer->generation != meta->generation;
 		case OMEN_PAGE_ROW:
 			return trailer->generation != meta->row_generation;

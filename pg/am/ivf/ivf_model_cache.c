@@ -115,8 +115,7 @@ load_model(Relation index, OmenIvfMeta *meta)
 	ivf_arena_init(&arena, context);
 	for (int attempt = 0; attempt < 3 && status == OMEN_STALE; attempt++)
 	{
-		size_t		byte_count = omen_ivf_model_bytes(meta->dim, meta->lists) +
-			((size_t) meta->packed_pages + omen_directory_pages(omen_tails(meta))) * sizeof(uint32);
+		size_t		byte_count = omen_ivf_model_bytes(meta->dim, meta->lists) + omen_ivf_map_bytes(meta);
 		uint8	   *bytes = omen_arena_alloc(&arena, 1, byte_count);
 
 		if (bytes == NULL)
@@ -316,23 +315,25 @@ stream_put(ModelStream *stream, const void *bytes, size_t count)
 }
 
 void
-ivf_write_model(Relation index, ForkNumber fork, bool log, const OmenIvfModel *model,
-				const uint32 *packed_map, uint32 packed_pages,
-				const uint32 *directory_map, uint32 directory_pages, uint32 generation, uint32 *first_block)
+ivf_write_model(Relation index, ForkNumber fork, bool log, const OmenIvfModel *model, OmenIvfMeta *meta)
 {
 	ModelStream *stream = palloc0(sizeof(ModelStream));
 
 	stream->index = index;
 	stream->fork = fork;
 	stream->log = log;
-	stream->generation = generation;
+	stream->generation = meta->generation;
 	stream->buffer = index_page_new(index, fork);
-	index_page_init(stream->page.data, OMEN_PAGE_MODEL, generation, 0);
-	*first_block = BufferGetBlockNumber(stream->buffer);
+	index_page_init(stream->page.data, OMEN_PAGE_MODEL, meta->generation, 0);
+	meta->model_block = BufferGetBlockNumber(stream->buffer);
 	stream_put(stream, model->bytes, model->byte_count);
-	if (packed_pages > 0)
-		stream_put(stream, packed_map, (size_t) packed_pages * sizeof(uint32));
-	stream_put(stream, directory_map, directory_pages * sizeof(uint32));
+	if (meta->packed_pages > 0)
+		stream_put(stream, model->packed_map, (size_t) meta->packed_pages * sizeof(uint32));
+	stream_put(stream, model->directory_map, omen_directory_pages(omen_tails(meta)) * sizeof(uint32));
+	if (meta->keys > 0)
+		stream_put(stream, model->key_start, (size_t) model->lists * sizeof(uint32));
+	if (meta->key_pages > 0)
+		stream_put(stream, model->key_map, (size_t) meta->key_pages * sizeof(uint32));
 	stream_page_out(stream, true);
 	pfree(stream);
 }

@@ -77,13 +77,14 @@ static void
 count_rows(IvfStats *stats, const char *page)
 {
 	uint32		dim = stats->model->dim_padded;
-	uint32		count = Min(omen_page_trailer_const(page)->count, omen_rows_per_page(dim));
+	uint32		bytes = omen_row_bytes(dim, stats->meta.keys);
+	uint32		count = Min(omen_page_trailer_const(page)->count, omen_rows_per_page(dim, stats->meta.keys));
 	bool		looked = false;
 
 	for (uint32 i = 0; i < count; i++)
 	{
 		const OmenRowRecord *record =
-			(const OmenRowRecord *) (omen_page_body_const(page) + (size_t) i * omen_row_bytes(dim));
+			(const OmenRowRecord *) (omen_page_body_const(page) + (size_t) i * bytes);
 
 		stats->rows += record->state == OMEN_ROW_LIVE;
 		stats->dead_records += record->state == OMEN_ROW_DEAD;
@@ -111,7 +112,7 @@ count_page(IvfStats *stats, const char *page)
 	}
 	if (trailer->magic != OMEN_PAGE_MAGIC || trailer->kind > OMEN_PAGE_FREE)
 		return;
-	lists = trailer->kind >= OMEN_PAGE_MODEL && trailer->kind <= OMEN_PAGE_TAIL;
+	lists = trailer->kind != OMEN_PAGE_META && trailer->kind != OMEN_PAGE_ROW;
 	if ((lists && trailer->generation != stats->meta.generation) ||
 		(trailer->kind == OMEN_PAGE_ROW && trailer->generation != stats->meta.row_generation))
 	{
@@ -211,7 +212,7 @@ vector_index_stats(PG_FUNCTION_ARGS)
 	count_pages(&stats, inspected.index, blocks);
 	qsort(stats.list_rows, lists, sizeof(uint32), compare_counts);
 	search = stats.pages[OMEN_PAGE_META] + stats.pages[OMEN_PAGE_MODEL] + stats.pages[OMEN_PAGE_DIRECTORY] +
-		stats.pages[OMEN_PAGE_PACKED] + stats.pages[OMEN_PAGE_TAIL];
+		stats.pages[OMEN_PAGE_PACKED] + stats.pages[OMEN_PAGE_KEYS] + stats.pages[OMEN_PAGE_TAIL];
 
 	values[n++] = Int64GetDatum((int64) stats.rows);
 	values[n++] = Int32GetDatum((int32) lists);
@@ -232,7 +233,7 @@ vector_index_stats(PG_FUNCTION_ARGS)
 	values[n++] = bytes_of(stats.pages[OMEN_PAGE_META]);
 	values[n++] = bytes_of(stats.pages[OMEN_PAGE_MODEL]);
 	values[n++] = bytes_of(stats.pages[OMEN_PAGE_DIRECTORY]);
-	values[n++] = bytes_of(stats.pages[OMEN_PAGE_PACKED]);
+	values[n++] = bytes_of(stats.pages[OMEN_PAGE_PACKED] + stats.pages[OMEN_PAGE_KEYS]);
 	values[n++] = bytes_of(stats.pages[OMEN_PAGE_TAIL]);
 	values[n++] = bytes_of(stats.pages[OMEN_PAGE_ROW]);
 	values[n++] = bytes_of(stats.pages[OMEN_PAGE_FREE]);

@@ -29,6 +29,8 @@ typedef struct IvfVacuum
 	BufferAccessStrategy strategy;
 	OmenIvfMeta meta;
 	uint32		dim;			/* padded */
+	uint32		row_bytes;
+	uint32		rows_per_page;
 	IndexBulkDeleteCallback callback;
 	void	   *callback_state;
 	IndexBulkDeleteResult *stats;
@@ -45,9 +47,9 @@ is_dead(const IvfVacuum *vacuum, uint32 slot)
 }
 
 static OmenRowRecord *
-record_at(char *page, uint32 place, uint32 dim)
+record_at(const IvfVacuum *vacuum, char *page, uint32 place)
 {
-	return (OmenRowRecord *) (omen_page_body(page) + (size_t) place * omen_row_bytes(dim));
+	return (OmenRowRecord *) (omen_page_body(page) + (size_t) place * vacuum->row_bytes);
 }
 
 /* Locks each page of the file in turn and passes those of this kind and generation on. */
@@ -84,7 +86,7 @@ row_count(IvfVacuum *vacuum, Buffer buffer)
 {
 	uint32		count = omen_page_trailer_const(BufferGetPage(buffer))->count;
 
-	if (count > omen_rows_per_page(vacuum->dim))
+	if (count > vacuum->rows_per_page)
 		index_page_report(vacuum->index, OMEN_CORRUPT, "a row page counts more rows than fit");
 	return count;
 }
@@ -102,7 +104,7 @@ static void
 find_dead_rows(IvfVacuum *vacuum, Buffer buffer)
 {
 	uint32		count = row_count(vacuum, buffer);
-	uint32		first_slot = BufferGetBlockNumber(buffer) * omen_rows_per_page(vacuum->dim);
+	uint32		first_slot = BufferGetBlockNumber(buffer) * vacuum->rows_per_page;
 	bool		changed = false;
 	PageEdit	edit;
 	char	   *page = BufferGetPage(buffer);
@@ -110,7 +112,7 @@ find_dead_rows(IvfVacuum *vacuum, Buffer buffer)
 
 	for (uint32 i = 0; i < count; i++)
 	{
-		const OmenRowRecord *record = record_at(page, i, vacuum->dim);
+		const OmenRowRecord *record = record_at(vacuum, page, i);
 
 		if (record->state == OMEN_ROW_LIVE)
 		{
@@ -132,7 +134,7 @@ find_dead_rows(IvfVacuum *vacuum, Buffer buffer)
 		page = page_edit_add(&edit, buffer);
 		for (uint32 i = 0; i < count; i++)
 			if (gone[i])
-				record_at(page, i, vacuum->dim)->state = OMEN_ROW_DEAD;
+				record_at(vacuum, page, i)->state = OMEN_ROW_DEAD;
 		page_edit_commit(&edit);
 	}
 	pfree(gone);
@@ -149,15 +151,15 @@ wants_postings(const OmenPageTrailer *trailer, const OmenIvfMeta *meta)
 static void
 clean_tail(IvfVacuum *vacuum, Buffer buffer)
 {
-	uint32		bytes = omen_tail_posting_bytes(vacuum->dim);
-	uint32		slot_at = omen_posting_bytes(vacuum->dim) - sizeof(uint32);
+	uint32		bytes = omen_tail_posting_bytes(vacuum->dim, vacuum->meta.keys);
+	uint32		slot_at = omen_posting_bytes(vacuum->dim, vacuum->meta.keys) - sizeof(uint32);
 	const char *before = BufferGetPage(buffer);
 	uint32		count = omen_page_trailer_const(before)->count;
 	uint32		found = 0;
 	PageEdit	edit;
 	char	   *page;
 
-	if (count > omen_postings_per_tail(vacuum->dim))
+	if (count > omen_postings_per_tail(vacuum->dim, vacuum->meta.keys))
 		index_page_report(vacuum->index, OMEN_CORRUPT, "a tail page counts more postings than fit");
 	for (uint32 i = 0; i < count; i++)
 	{
@@ -274,7 +276,7 @@ static void
 free_dead_rows(IvfVacuum *vacuum, Buffer buffer)
 {
 	uint32		count = row_count(vacuum, buffer);
-	uint32		first_slot = BufferGetBlockNumber(buffer) * omen_rows_per_page(vacuum->dim);
+	uint32		first_slot = BufferGetBlockNumber(buffer) * vacuum->rows_per_page;
 	Buffer		meta_buffer;
 	PageEdit	edit;
 	char	   *page;
@@ -290,8 +292,8 @@ free_dead_rows(IvfVacuum *vacuum, Buffer buffer)
 	page_edit_begin(&edit, vacuum->index);
 	page = page_edit_add(&edit, buffer);
 	for (uint32 i = 0; i < count; i++)
-		if (is_dead(vacuum, first_slot + i) && record_at(page, i, vacuum->dim)->state == OMEN_ROW_DEAD)
-			record_at(page, i, vacuum->dim)->state = OMEN_ROW_FREE;
+		if (is_dead(vacuum, first_slot + i) && record_at(vacuum, page, i)->state == OMEN_ROW_DEAD)
+			record_at(vacuum, page, i)->state = OMEN_ROW_FREE;
 	trailer = omen_page_trailer(page);
 	if (trailer->list == 0)
 	{
@@ -343,8 +345,10 @@ ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	LockPage(info->index, OMEN_META_BLOCK, ShareLock);
 	ivf_read_meta(info->index, &vacuum.meta);
 	vacuum.dim = omen_dim_padded(vacuum.meta.dim);
+	vacuum.row_bytes = omen_row_bytes(vacuum.dim, vacuum.meta.keys);
+	vacuum.rows_per_page = omen_rows_per_page(vacuum.dim, vacuum.meta.keys);
 	model = ivf_model(info->index, &vacuum.meta, context);
-	vacuum.slots = (uint64) blocks * omen_rows_per_page(vacuum.dim);
+	vacuum.slots = (uint64) blocks * vacuum.rows_per_page;
 	vacuum.dead = MemoryContextAllocExtended(context, vacuum.slots / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
 	visit_pages(&vacuum, wants_rows, find_dead_rows, blocks);

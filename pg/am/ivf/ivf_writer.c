@@ -45,6 +45,7 @@ struct IvfWriter
 	float	   *vectors;		/* [BATCH][dim_padded] */
 	OmenPoint	points[BATCH];
 	OmenTid		tids[BATCH];
+	uint64	   *keys;			/* [BATCH][keys] */
 	OmenByteRows bytes;
 	uint32		list[BATCH];
 	float		norm_sq[BATCH];
@@ -72,6 +73,9 @@ struct IvfWriter
 	uint32		posting_bytes;
 	uint32	   *packed_map;
 	uint32		packed_room;
+	uint32	   *key_start;		/* [lists] */
+	uint32	   *key_map;
+	uint32		key_room;
 	uint32	   *directory_map;
 
 	/* rows that come after the lists are written: they go to tails */
@@ -148,14 +152,17 @@ ivf_writer_create(Relation index, ForkNumber fork, bool log, OmenIvfModel *model
 	writer->model = model;
 	writer->meta = *meta;
 	ivf_arena_init(&writer->arena, CurrentMemoryContext);
+	model->keys = meta->keys;
 	writer->vectors = writer_alloc(writer, (size_t) BATCH * dim, sizeof(float));
+	writer->keys = writer_alloc(writer, (size_t) BATCH * meta->keys + 1, sizeof(uint64));
+	writer->key_start = writer_alloc(writer, model->lists, sizeof(uint32));
 	writer_check(writer, omen_byte_rows_init(&writer->bytes, &writer->arena, dim, BATCH,
 											 model->metric == OMEN_INNER_PRODUCT));
 	writer->spread = writer_alloc(writer, model->lists, sizeof(double));
 	writer->list_rows = writer_alloc(writer, model->lists, sizeof(uint32));
 	writer->scratch = writer_alloc(writer, omen_ivf_encode_scratch(dim), sizeof(float));
-	writer->record = writer_alloc(writer, 1, omen_row_bytes(dim));
-	writer->posting_bytes = omen_posting_bytes(dim);
+	writer->record = writer_alloc(writer, 1, omen_row_bytes(dim, writer->meta.keys));
+	writer->posting_bytes = omen_posting_bytes(dim, writer->meta.keys);
 	writer->posting = writer_alloc(writer, 1, VARHDRSZ + writer->posting_bytes);
 	SET_VARSIZE(writer->posting, VARHDRSZ + writer->posting_bytes);
 	writer->row_buffer = InvalidBuffer;
@@ -183,7 +190,8 @@ flush_row_page(IvfWriter *writer)
 
 	if (writer->row_buffer == InvalidBuffer)
 		return;
-	index_page_set_used(writer->row_page.data, trailer->count * omen_row_bytes(writer->model->dim_padded));
+	index_page_set_used(writer->row_page.data,
+						trailer->count * omen_row_bytes(writer->model->dim_padded, writer->meta.keys));
 	LockBuffer(writer->row_buffer, BUFFER_LOCK_EXCLUSIVE);
 	index_page_write(writer->index, writer->row_buffer, writer->log, writer->row_page.data);
 	writer->row_buffer = InvalidBuffer;
@@ -194,8 +202,8 @@ static uint32
 store_record(IvfWriter *writer)
 {
 	uint32		dim = writer->model->dim_padded;
-	uint32		bytes = omen_row_bytes(dim);
-	uint32		per_page = omen_rows_per_page(dim);
+	uint32		bytes = omen_row_bytes(dim, writer->meta.keys);
+	uint32		per_page = omen_rows_per_page(dim, writer->meta.keys);
 	OmenPageTrailer *trailer = omen_page_trailer(writer->row_page.data);
 	BlockNumber block;
 
@@ -303,8 +311,13 @@ ivf_writer_next(IvfWriter *writer)
 void
 ivf_writer_add(IvfWriter *writer, const OmenPoint *point, OmenTid tid)
 {
+	uint64	   *keys = writer->keys + (size_t) writer->waiting * writer->meta.keys;
+
 	writer->codes_rows = true;
+	if (writer->meta.keys > 0)
+		memcpy(keys, point->keys, writer->meta.keys * sizeof(uint64));
 	writer->points[writer->waiting] = *point;
+	writer->points[writer->waiting].keys = keys;
 	writer->tids[writer->waiting] = tid;
 	if (++writer->waiting == BATCH)
 		flush_batch(writer);
@@ -321,25 +334,36 @@ ivf_writer_add_posting(IvfWriter *writer, uint32 list, const uint8 *posting)
 
 /* ---- lists ---- */
 
+/* Notes the block of a run's next page, whose place in it is returned. */
+static uint32
+note_page(IvfWriter *writer, uint32 **map, uint32 *room, uint32 *pages, BlockNumber block)
+{
+	if (*pages == *room)
+	{
+		uint32		larger = *room ? *room * 2 : 1024;
+		uint32	   *grown = writer_alloc(writer, larger, sizeof(uint32));
+
+		if (*room > 0)
+			memcpy(grown, *map, *room * sizeof(uint32));
+		*map = grown;
+		*room = larger;
+	}
+	(*map)[*pages] = block;
+	return (*pages)++;
+}
+
 static OmenStatus
-emit_packed(void *context, const uint8_t *body, uint32_t used)
+emit_packed(void *context, OmenPageKind kind, const uint8_t *body, uint32_t used)
 {
 	IvfWriter  *writer = context;
 	Buffer		buffer = index_page_new(writer->index, writer->fork);
+	BlockNumber block = BufferGetBlockNumber(buffer);
+	uint32		place = kind == OMEN_PAGE_KEYS
+		? note_page(writer, &writer->key_map, &writer->key_room, &writer->meta.key_pages, block)
+		: note_page(writer, &writer->packed_map, &writer->packed_room, &writer->meta.packed_pages, block);
 	PGAlignedBlock page;
 
-	if (writer->meta.packed_pages == writer->packed_room)
-	{
-		uint32		room = writer->packed_room ? writer->packed_room * 2 : 1024;
-		uint32	   *map = writer_alloc(writer, room, sizeof(uint32));
-
-		if (writer->packed_room > 0)
-			memcpy(map, writer->packed_map, writer->packed_room * sizeof(uint32));
-		writer->packed_map = map;
-		writer->packed_room = room;
-	}
-	writer->packed_map[writer->meta.packed_pages] = BufferGetBlockNumber(buffer);
-	index_page_init(page.data, OMEN_PAGE_PACKED, writer->meta.generation, writer->meta.packed_pages++);
+	index_page_init(page.data, kind, writer->meta.generation, place);
 	memcpy(omen_page_body(page.data), body, used);
 	omen_page_trailer(page.data)->count = used;
 	index_page_set_used(page.data, used);
@@ -357,11 +381,13 @@ write_lists(IvfWriter *writer)
 	int64		written = 0;
 
 	tuplesort_performsort(writer->sort);
-	writer_check(writer, omen_packer_init(&packer, &writer->arena, model->dim_padded, emit_packed, writer));
+	writer_check(writer, omen_packer_init(&packer, &writer->arena, model->dim_padded, model->keys,
+										  emit_packed, writer));
 	more = tuplesort_gettupleslot(writer->sort, true, false, writer->get_slot, NULL);
 	for (uint32 l = 0; l < model->lists; l++)
 	{
 		writer_check(writer, omen_packer_list(&packer, &model->start[l].place));
+		writer->key_start[l] = packer.blocks;
 		model->start[l].count = writer->list_rows[l];
 		for (uint32 i = 0; i < writer->list_rows[l] && more; i++)
 		{
@@ -388,7 +414,7 @@ tail_page_out(IvfWriter *writer, Buffer buffer, char *page, BlockNumber next)
 	OmenPageTrailer *trailer = omen_page_trailer(page);
 
 	trailer->next = next;
-	index_page_set_used(page, trailer->count * omen_tail_posting_bytes(writer->model->dim_padded));
+	index_page_set_used(page, trailer->count * (writer->posting_bytes + sizeof(uint32)));
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	index_page_write(writer->index, buffer, writer->log, page);
 }
@@ -397,7 +423,7 @@ tail_page_out(IvfWriter *writer, Buffer buffer, char *page, BlockNumber next)
 static void
 write_tails(IvfWriter *writer)
 {
-	uint32		per_page = omen_postings_per_tail(writer->model->dim_padded);
+	uint32		per_page = omen_postings_per_tail(writer->model->dim_padded, writer->meta.keys);
 	Buffer		buffer = InvalidBuffer;
 	PGAlignedBlock page;
 	OmenPageTrailer *trailer = omen_page_trailer(page.data);
@@ -425,7 +451,7 @@ write_tails(IvfWriter *writer)
 			writer->directory[tail].tail_last = block;
 			buffer = next;
 		}
-		at = omen_page_body(page.data) + trailer->count++ * omen_tail_posting_bytes(writer->model->dim_padded);
+		at = omen_page_body(page.data) + trailer->count++ * (writer->posting_bytes + sizeof(uint32));
 		memcpy(at, VARDATA_ANY(posting), writer->posting_bytes);
 		memcpy(at + writer->posting_bytes, &list, sizeof(list));
 	}
@@ -500,6 +526,7 @@ finish_lists(IvfWriter *writer)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) writer->rows);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 	writer->meta.packed_pages = 0;
+	writer->meta.key_pages = 0;
 	write_lists(writer);
 	if (writer->codes_rows)
 		for (uint32 l = 0; l < model->lists; l++)
@@ -507,11 +534,14 @@ finish_lists(IvfWriter *writer)
 	if (writer->calibrator)
 		writer_check(writer, omen_calibrator_finish(writer->calibrator, model, &writer->arena));
 	writer->calibrator = NULL;
-	writer->meta.lists_per_tail = omen_ivf_lists_per_tail((uint64) writer->rows, model->lists, model->dim_padded);
+	writer->meta.lists_per_tail = omen_ivf_lists_per_tail((uint64) writer->rows, model->lists, model->dim_padded,
+														  model->keys);
 	reserve_directory(writer);
-	ivf_write_model(writer->index, writer->fork, writer->log, model, writer->packed_map,
-					writer->meta.packed_pages, writer->directory_map, omen_directory_pages(omen_tails(&writer->meta)),
-					writer->meta.generation, &writer->meta.model_block);
+	model->packed_map = writer->packed_map;
+	model->directory_map = writer->directory_map;
+	model->key_start = writer->key_start;
+	model->key_map = writer->key_map;
+	ivf_write_model(writer->index, writer->fork, writer->log, model, &writer->meta);
 	writer->meta.packed_rows = (uint64) writer->rows;
 	writer->meta.dead_postings = 0;
 }
