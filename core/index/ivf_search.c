@@ -309,7 +309,7 @@ expect_list(OmenIvfSearch *search, uint32_t list)
 {
 	const OmenListStart *start = &search->model->start[list];
 	uint64_t	end = start->place.offset +
-		(uint64_t) start->count * omen_posting_bytes(search->model->dim_padded);
+		(uint64_t) start->count * omen_posting_bytes(search->model->dim_padded, 0);
 	uint32_t	offset = start->place.offset;
 
 	if (search->store.expect == NULL)
@@ -563,8 +563,8 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 static void
 expect_records(OmenIvfSearch *search)
 {
-	uint32_t	per_page = omen_rows_per_page(search->model->dim_padded);
-	uint32_t	row_bytes = omen_row_bytes(search->model->dim_padded);
+	uint32_t	per_page = omen_rows_per_page(search->model->dim_padded, search->model->keys);
+	uint32_t	row_bytes = omen_row_bytes(search->model->dim_padded, search->model->keys);
 
 	if (search->store.expect == NULL)
 		return;
