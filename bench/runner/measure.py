@@ -2,7 +2,6 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
-import json
 import statistics
 
 from .build_watch import run_watched
@@ -51,9 +50,6 @@ class Measurement:
 
     def load(self, server):
         dataset = self.dataset
-        if self.options.reuse and self._mark(server, "bench") == [dataset.source, dataset.rows]:
-            self.say(f"{server.name}: {dataset.name} is loaded")
-            return
         with Connection(server.conninfo) as db:
             db.rows("CREATE EXTENSION IF NOT EXISTS vector")
             db.rows("DROP TABLE IF EXISTS bench, bench_queries")
@@ -64,59 +60,34 @@ class Measurement:
         with Connection(server.conninfo) as db:
             db.rows("VACUUM ANALYZE bench")
             table_bytes = int(db.value("SELECT pg_table_size('bench')"))
-            self._set_mark(db, "TABLE bench", [dataset.source, dataset.rows])
         self.say(f"{server.name}: {dataset.rows} rows loaded in {loaded['seconds']:.1f} s")
         self.results["loads"].append({"dataset": dataset.name, "server": server.name, "table_bytes": table_bytes,
                                       **loaded})
 
-    @staticmethod
-    def _mark(server, relation):
-        """What a table or an index says of itself, by its comment."""
-        with Connection(server.conninfo) as db:
-            comment = db.value(f"SELECT obj_description(to_regclass('{relation}'), 'pg_class')")
-        return json.loads(comment) if comment else None
-
-    @staticmethod
-    def _set_mark(db, what, mark):
-        text = json.dumps(mark).replace("'", "''")
-        db.rows(f"COMMENT ON {what} IS '{text}'")
-
     def drop(self, server):
-        if self.options.reuse:
-            return
         with Connection(server.conninfo) as db:
             db.rows("DROP TABLE IF EXISTS bench, bench_queries; CHECKPOINT")
 
     def build(self, server, index):
         definition = index.definition.format(ops=ops(self.dataset.metric))
-        built = self._mark(server, "bench_idx") if self.options.reuse else None
-        if built and built["definition"] == definition:
-            self.say(f"{server.name}: {index.name} is built")
-            self.results["builds"].append(built)
-            return
         with Connection(server.conninfo) as db:
-            db.rows("DROP INDEX IF EXISTS bench_idx")
             if self.options.maintenance_work_mem:
                 db.rows(f"SET maintenance_work_mem = '{self.options.maintenance_work_mem}'")
             with self.programs.turn():
-                seconds, cpu, peak, workers = run_watched(db, f"CREATE INDEX bench_idx ON bench {definition}")
+                seconds, peak, workers = run_watched(db, f"CREATE INDEX bench_idx ON bench {definition}")
             built = {
                 "dataset": self.dataset.name, "server": server.name, "index": index.name, "definition": definition,
-                "seconds": round(seconds, 2), "cpu_seconds": cpu and round(cpu, 2), "peak_bytes": peak,
-                "workers": workers,
+                "seconds": round(seconds, 2), "peak_bytes": peak, "workers": workers,
                 "maintenance_work_mem": db.value("SHOW maintenance_work_mem"),
                 "index_bytes": int(db.value("SELECT pg_relation_size('bench_idx')")),
                 "rows": self.dataset.rows,
             }
-            self._set_mark(db, "INDEX bench_idx", built)
             db.rows("CHECKPOINT")
-        self.say(f"{server.name}: {index.name} built in {seconds:.1f} s ({cpu or 0:.1f} s of processor), {built['index_bytes'] / 1e6:.0f} MB, "
+        self.say(f"{server.name}: {index.name} built in {seconds:.1f} s, {built['index_bytes'] / 1e6:.0f} MB, "
                  f"peak {(peak or 0) / 1e6:.0f} MB")
         self.results["builds"].append(built)
 
     def drop_index(self, server):
-        if self.options.reuse:
-            return
         with Connection(server.conninfo) as db:
             db.rows("DROP INDEX bench_idx")
 
@@ -145,7 +116,7 @@ class Measurement:
     # ---- one setting ----
 
     def search(self, server, index, settings, k, query_set, **how):
-        """Measures one point; `how`: seconds, connections, checked (False: only the time is of interest)."""
+        """Measures one point; `how`: seconds, connections, checked (False: found before, only the time is of interest)."""
         dataset = self.dataset
         statements = index.extra + "".join(f"SET {name} = {value};" for name, value in settings.items())
         arguments = [server.conninfo, dataset.queries(query_set), k, how.get("seconds", self.options.seconds),
@@ -243,21 +214,18 @@ class Measurement:
         """Times the best setting of each side in turn, several times over; keeps the medians."""
         rates = [[] for _ in sides]
         inside = [[] for _ in sides]
-        cpu = [[] for _ in sides]
         measured = [None] * len(sides)
         for _ in range(self.options.rounds):
             for i, (server, index, point) in enumerate(sides):
                 measured[i] = self.search(server, index, point["settings"], k, query_set, checked=False)
                 rates[i].append(measured[i]["queries_per_second"])
-                cpu[i].append(measured[i].get("server_cpu_us", 0))
                 if query_set == "queries":
                     inside[i].append(self.inside(server, index, point["settings"], k, self.options.seconds / 2))
         found = []
         for i, (server, index, point) in enumerate(sides):
             entry = {**measured[i], "target": target,
                      **{name: value for name, value in point.items() if name.startswith(("recall", "rows_"))},
-                     "queries_per_second": statistics.median(rates[i]), "rates": rates[i],
-                     "server_cpu_us": statistics.median(cpu[i])}
+                     "queries_per_second": statistics.median(rates[i]), "rates": rates[i]}
             if inside[i]:
                 entry["inside_us"] = statistics.median(inside[i])
             entry.update(self.explained(server, index, point["settings"], k))
@@ -315,9 +283,9 @@ class Measurement:
                     self._compare_at(contestants, *key, target, shared_buffers)
 
     def _compare_at(self, contestants, k, query_set, target, shared_buffers):
-        # who cannot reach the target is compared at the most it can
-        reachable = min(target, max(p["recall_ties"] for p in contestants[-1][2][k, query_set]))
-        sides = [(server, index, self.best(swept[k, query_set], reachable)) for server, index, swept in contestants]
+        sides = [(server, index, self.best(swept[k, query_set], target)) for server, index, swept in contestants]
+        if sides[-1][2] is None:
+            return
         sides = [side for side in sides if side[2] is not None]
         if shared_buffers:
             for server, index, point in sides:      # fills the buffers
@@ -328,5 +296,4 @@ class Measurement:
         self.results["bouts"].append(bout)
         for entry in bout:
             self.say(f"  k = {k}, recall {entry['recall_ties']:.3f} >= {target}: {entry['server']} {entry['settings']} "
-                     f"{entry['queries_per_second']:.0f} queries/s, inside {entry.get('inside_us', 0):.0f} us, "
-                     f"server's processor {entry['server_cpu_us']:.0f} us")
+                     f"{entry['queries_per_second']:.0f} queries/s, inside {entry.get('inside_us', 0):.0f} us")

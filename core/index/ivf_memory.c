@@ -304,7 +304,7 @@ memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 	OmenArena	arena;
 	OmenPoint	point;
 	OmenCodeQuery query;
-	OmenRanking ranking;
+	OmenNearest nearest;
 	OmenRowRecord *record;
 	uint8_t    *posting;
 	float	   *scratch;
@@ -316,7 +316,7 @@ memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 
 	omen_arena_init(&arena);
 	omen_code_query_init(&query, &arena, padded);
-	omen_ranking_init(&ranking, &arena, &index->model);
+	omen_nearest_init(&nearest, &arena, index->model.lists);
 	scratch = omen_arena_alloc(&arena, omen_ivf_encode_scratch(padded), sizeof(float));
 	record = omen_arena_alloc(&arena, 1, omen_row_bytes(padded, keys));
 	posting = omen_arena_alloc(&arena, 1, posting_bytes);
@@ -324,9 +324,7 @@ memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 	omen_ivf_point(&index->rotation, index->model.metric, index->model.mean, *index->model.lift_sq,
 				   row, scratch, &point);
 	omen_code_query_prepare(&query);
-	omen_ranking_begin(&ranking, &index->model, &query);
-	omen_ranking_extend(&ranking, &index->model, &query, 8);
-	list = ranking.ranks[0].list;
+	list = omen_nearest_list(&nearest, &index->model, &query);
 	point.keys = keys_of(number, keys, key_room);
 	omen_ivf_encode(&index->model, &point, list,
 					(OmenTid) {(uint16_t) (number >> 16), (uint16_t) number, 1}, scratch, record, posting);

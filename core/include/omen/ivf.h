@@ -179,6 +179,18 @@ void		omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const
 float		omen_ranking_distance(const OmenRanking *ranking, const OmenIvfModel *model,
 								  const OmenCodeQuery *query, uint32_t list);
 
+/* Room for finding the nearest list of one row after another. */
+typedef struct OmenNearest
+{
+	float	   *scores;			/* [lists up to 32s] */
+	float	   *least;			/* of every eight of them */
+} OmenNearest;
+
+OmenStatus	omen_nearest_init(OmenNearest *nearest, OmenArena *arena, uint32_t lists);
+
+/* The list that the row belongs to whose point is query->vector; the query's tables are prepared. */
+uint32_t	omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCodeQuery *query);
+
 /* ---- conditions on keys ---- */
 
 typedef enum OmenConditionKind

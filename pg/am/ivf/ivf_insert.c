@@ -19,11 +19,10 @@
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 #include "wal/page_edit.h"
+#include "wal/page_patch.h"
 
 /* Pages of the chain of row pages with room that are tried before one is added. */
 #define CHAIN_HOPS_MAX 32
-/* Lists measured exactly to find the nearest. */
-#define NEAREST_CANDIDATES 12
 
 /* Kept for the statement in indexInfo->ii_AmCache. */
 typedef struct IvfInsert
@@ -34,11 +33,12 @@ typedef struct IvfInsert
 	MemoryContext context;
 	OmenArena	arena;			/* of what depends on the model's size */
 	OmenCodeQuery query;
-	OmenRanking ranking;
+	OmenNearest nearest;
+	BlockNumber *last;			/* [tails] the last page, as far as known; or OMEN_NO_BLOCK */
 	float	   *room;			/* [dim] */
 	float	   *scratch;
 	OmenRowRecord *record;
-	uint8_t    *posting;
+	uint8_t    *posting;		/* as in a tail page */
 } IvfInsert;
 
 static void *
@@ -68,9 +68,11 @@ use_model(Relation index, IvfInsert *insert, OmenIvfMeta *meta)
 	insert->room = insert_alloc(index, insert, meta->dim, sizeof(float));
 	insert->scratch = insert_alloc(index, insert, omen_ivf_encode_scratch(dim), sizeof(float));
 	insert->record = insert_alloc(index, insert, 1, omen_row_bytes(dim, meta->keys));
-	insert->posting = insert_alloc(index, insert, 1, omen_posting_bytes(dim, meta->keys));
+	insert->posting = insert_alloc(index, insert, 1, omen_tail_posting_bytes(dim, meta->keys));
+	insert->last = insert_alloc(index, insert, omen_tails(meta), sizeof(BlockNumber));
+	memset(insert->last, 0xFF, omen_tails(meta) * sizeof(BlockNumber));
 	if (omen_code_query_init(&insert->query, &insert->arena, dim) != OMEN_OK ||
-		omen_ranking_init(&insert->ranking, &insert->arena, &insert->model->view) != OMEN_OK)
+		omen_nearest_init(&insert->nearest, &insert->arena, insert->model->view.lists) != OMEN_OK)
 		index_page_report(index, OMEN_NO_MEMORY, "");
 }
 
@@ -104,9 +106,7 @@ code_row(IvfInsert *insert, Datum value, ItemPointer tid)
 	if (model->lists > 1 && !point.last)
 	{
 		omen_code_query_prepare(&insert->query);
-		omen_ranking_begin(&insert->ranking, model, &insert->query);
-		omen_ranking_extend(&insert->ranking, model, &insert->query, NEAREST_CANDIDATES);
-		list = insert->ranking.ranks[0].list;
+		list = omen_nearest_list(&insert->nearest, model, &insert->query);
 	}
 	omen_ivf_encode(model, &point, list,
 					(OmenTid) {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid},
@@ -305,36 +305,7 @@ find_row_page(Relation index, const OmenIvfMeta *meta, uint32 dim)
 	return buffer;
 }
 
-/* Puts the record on the page being edited; returns its slot. */
-static uint32
-put_record(char *page, BlockNumber block, const OmenRowRecord *record, uint32 dim, uint32 keys)
-{
-	OmenPageTrailer *trailer = omen_page_trailer(page);
-	uint32		bytes = omen_row_bytes(dim, keys);
-	int			place = free_place(page, dim, keys);
-
-	memcpy(omen_page_body(page) + (size_t) place * bytes, record, bytes);
-	if ((uint32) place == trailer->count)
-		trailer->count++;
-	index_page_set_used(page, trailer->count * bytes);
-	return block * omen_rows_per_page(dim, keys) + (uint32) place;
-}
-
 /* ---- the tail ---- */
-
-static void
-put_posting(char *page, const uint8_t *posting, uint32 slot, uint32 list, uint32 dim, uint32 keys)
-{
-	OmenPageTrailer *trailer = omen_page_trailer(page);
-	uint32		bytes = omen_posting_bytes(dim, keys);
-	uint8_t    *at = omen_page_body(page) + (size_t) trailer->count * omen_tail_posting_bytes(dim, keys);
-
-	memcpy(at, posting, bytes);
-	memcpy(at + bytes - sizeof(slot), &slot, sizeof(slot));
-	memcpy(at + bytes, &list, sizeof(list));
-	trailer->count++;
-	index_page_set_used(page, trailer->count * omen_tail_posting_bytes(dim, keys));
-}
 
 static OmenDirectoryEntry *
 directory_entry(char *page, uint32 tail)
@@ -359,94 +330,133 @@ note_tails(Relation index, OmenIvfMeta *meta)
 	meta->has_tails = 1;
 }
 
-/* Record and posting, the tail's last page having room. */
-static bool
-append_to_tail(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, BlockNumber last,
-			   Buffer row_buffer)
+/* A new, empty tail page, linked behind the last (or the first of its tail); returns its block. */
+static BlockNumber
+add_tail_page(Relation index, const OmenIvfMeta *meta, Buffer directory_buffer, uint32 tail)
 {
-	uint32		dim = insert->model->view.dim_padded;
-	uint32		list = insert->record->list;
-	Buffer		buffer = read_checked(index, last, OMEN_PAGE_TAIL, meta->generation, BUFFER_LOCK_EXCLUSIVE);
-	const OmenPageTrailer *trailer = omen_page_trailer_const(BufferGetPage(buffer));
-	PageEdit	edit;
-	uint32		slot;
-
-	if (trailer->list != list / meta->lists_per_tail)
-		index_page_report(index, OMEN_CORRUPT, "a page belongs to another tail");
-	if (trailer->count >= omen_postings_per_tail(dim, meta->keys))
-	{
-		UnlockReleaseBuffer(buffer);
-		return false;
-	}
-	page_edit_begin(&edit, index);
-	slot = put_record(page_edit_add(&edit, row_buffer), BufferGetBlockNumber(row_buffer), insert->record, dim,
-					  meta->keys);
-	put_posting(page_edit_add(&edit, buffer), insert->posting, slot, list, dim, meta->keys);
-	page_edit_commit(&edit);
-	UnlockReleaseBuffer(buffer);
-	return true;
-}
-
-/* The same with a new tail page, linked behind the last (or the first of its tail). */
-static void
-append_to_new_tail(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, Buffer directory_buffer,
-				   Buffer row_buffer)
-{
-	uint32		dim = insert->model->view.dim_padded;
-	uint32		list = insert->record->list;
-	uint32		tail = list / meta->lists_per_tail;
 	OmenDirectoryEntry entry = *directory_entry(BufferGetPage(directory_buffer), tail);
 	Buffer		last = InvalidBuffer;
 	Buffer		buffer;
+	BlockNumber block;
 	PageEdit	edit;
 	OmenDirectoryEntry *changed;
-	char	   *page;
-	uint32		slot;
 
 	if (entry.tail_last != OMEN_NO_BLOCK)
 		last = read_checked(index, entry.tail_last, OMEN_PAGE_TAIL, meta->generation, BUFFER_LOCK_EXCLUSIVE);
 	buffer = index_page_new(index, MAIN_FORKNUM);
+	block = BufferGetBlockNumber(buffer);
 
 	page_edit_begin(&edit, index);
-	slot = put_record(page_edit_add(&edit, row_buffer), BufferGetBlockNumber(row_buffer), insert->record, dim,
-					  meta->keys);
-	page = page_edit_add_new(&edit, buffer);
-	index_page_init(page, OMEN_PAGE_TAIL, meta->generation, tail);
-	put_posting(page, insert->posting, slot, list, dim, meta->keys);
+	index_page_init(page_edit_add_new(&edit, buffer), OMEN_PAGE_TAIL, meta->generation, tail);
 	changed = directory_entry(page_edit_add(&edit, directory_buffer), tail);
 	if (last != InvalidBuffer)
-		omen_page_trailer(page_edit_add(&edit, last))->next = BufferGetBlockNumber(buffer);
+		omen_page_trailer(page_edit_add(&edit, last))->next = block;
 	else
-		changed->tail_first = BufferGetBlockNumber(buffer);
-	changed->tail_last = BufferGetBlockNumber(buffer);
+		changed->tail_first = block;
+	changed->tail_last = block;
 	changed->tail_pages++;
 	page_edit_commit(&edit);
 
 	UnlockReleaseBuffer(buffer);
 	if (last != InvalidBuffer)
 		UnlockReleaseBuffer(last);
+	return block;
+}
+
+/* The tail's page, exclusively locked, if it has room; else InvalidBuffer. */
+static Buffer
+tail_page_with_room(Relation index, const IvfInsert *insert, const OmenIvfMeta *meta, BlockNumber block, uint32 tail)
+{
+	Buffer		buffer;
+	const OmenPageTrailer *trailer;
+
+	if (block == OMEN_NO_BLOCK)
+		return InvalidBuffer;
+	buffer = read_checked(index, block, OMEN_PAGE_TAIL, meta->generation, BUFFER_LOCK_EXCLUSIVE);
+	trailer = omen_page_trailer_const(BufferGetPage(buffer));
+	if (trailer->list != tail)
+		index_page_report(index, OMEN_CORRUPT, "a page belongs to another tail");
+	if (trailer->count < omen_postings_per_tail(insert->model->view.dim_padded, meta->keys))
+		return buffer;
+	UnlockReleaseBuffer(buffer);
+	return InvalidBuffer;
+}
+
+/*
+ * The tail's last page, exclusively locked, with room.  Where it was last is
+ * remembered: a page of this generation stays in its tail, and one that has
+ * room is the last.
+ */
+static Buffer
+find_tail_page(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, uint32 tail)
+{
+	Buffer		buffer = tail_page_with_room(index, insert, meta, insert->last[tail], tail);
+	Buffer		directory;
+
+	if (buffer != InvalidBuffer)
+		return buffer;
+	directory = read_checked(index, insert->model->view.directory_map[tail / OMEN_DIRECTORY_PER_PAGE],
+							 OMEN_PAGE_DIRECTORY, meta->generation, BUFFER_LOCK_EXCLUSIVE);
+	do
+	{
+		BlockNumber last = directory_entry(BufferGetPage(directory), tail)->tail_last;
+
+		/* Full: but another may have been faster. */
+		if (last == insert->last[tail])
+			last = add_tail_page(index, meta, directory, tail);
+		insert->last[tail] = last;
+		buffer = tail_page_with_room(index, insert, meta, last, tail);
+	} while (buffer == InvalidBuffer);
+	UnlockReleaseBuffer(directory);
+	return buffer;
+}
+
+/* ---- record and posting ---- */
+
+/* As one change: the record to a free place of its page, the posting behind the others of its. */
+static void
+put_row(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, Buffer row_buffer, Buffer tail_buffer)
+{
+	uint32		dim = insert->model->view.dim_padded;
+	uint32		row_bytes = omen_row_bytes(dim, meta->keys);
+	uint32		posting_bytes = omen_posting_bytes(dim, meta->keys);
+	uint32		tail_posting_bytes = omen_tail_posting_bytes(dim, meta->keys);
+	char	   *row_page = BufferGetPage(row_buffer);
+	char	   *tail_page = BufferGetPage(tail_buffer);
+	OmenPageTrailer *rows = omen_page_trailer(row_page);
+	OmenPageTrailer *postings = omen_page_trailer(tail_page);
+	uint32		place = (uint32) free_place(row_page, dim, meta->keys);
+	uint32		slot = BufferGetBlockNumber(row_buffer) * omen_rows_per_page(dim, meta->keys) + place;
+	uint32		row_count = rows->count + 1;
+	uint32		posting_count = postings->count + 1;
+	PagePatch	patch;
+
+	memcpy(insert->posting + posting_bytes - sizeof(slot), &slot, sizeof(slot));
+	memcpy(insert->posting + posting_bytes, &insert->record->list, sizeof(uint32));
+	page_patch_begin(&patch, index);
+	page_patch_put(&patch, row_buffer, omen_page_body(row_page) + (size_t) place * row_bytes,
+				   insert->record, row_bytes);
+	if (place == rows->count)
+	{
+		page_patch_put(&patch, row_buffer, &rows->count, &row_count, sizeof(row_count));
+		page_patch_put_used(&patch, row_buffer, row_count * row_bytes);
+	}
+	page_patch_put(&patch, tail_buffer,
+				   omen_page_body(tail_page) + (size_t) postings->count * tail_posting_bytes,
+				   insert->posting, tail_posting_bytes);
+	page_patch_put(&patch, tail_buffer, &postings->count, &posting_count, sizeof(posting_count));
+	page_patch_put_used(&patch, tail_buffer, posting_count * tail_posting_bytes);
+	page_patch_commit(&patch);
 }
 
 static void
 store_row(Relation index, IvfInsert *insert, const OmenIvfMeta *meta)
 {
-	uint32		tail = insert->record->list / meta->lists_per_tail;
-	BlockNumber directory = insert->model->view.directory_map[tail / OMEN_DIRECTORY_PER_PAGE];
 	Buffer		row_buffer = find_row_page(index, meta, insert->model->view.dim_padded);
-	Buffer		buffer = read_checked(index, directory, OMEN_PAGE_DIRECTORY, meta->generation, BUFFER_LOCK_SHARE);
-	BlockNumber last = directory_entry(BufferGetPage(buffer), tail)->tail_last;
+	Buffer		tail_buffer = find_tail_page(index, insert, meta, insert->record->list / meta->lists_per_tail);
 
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	if (last == OMEN_NO_BLOCK || !append_to_tail(index, insert, meta, last, row_buffer))
-	{
-		/* Full.  Under the directory's lock, look again: another may have been faster. */
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		last = directory_entry(BufferGetPage(buffer), tail)->tail_last;
-		if (last == OMEN_NO_BLOCK || !append_to_tail(index, insert, meta, last, row_buffer))
-			append_to_new_tail(index, insert, meta, buffer, row_buffer);
-		LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	}
-	ReleaseBuffer(buffer);
+	put_row(index, insert, meta, row_buffer, tail_buffer);
+	UnlockReleaseBuffer(tail_buffer);
 	UnlockReleaseBuffer(row_buffer);
 }
 

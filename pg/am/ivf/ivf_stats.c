@@ -100,6 +100,25 @@ count_rows(IvfStats *stats, const char *page)
 }
 
 static void
+count_tail(IvfStats *stats, const char *page)
+{
+	uint32		dim = stats->model->dim_padded;
+	uint32		posting_bytes = omen_posting_bytes(dim, stats->meta.keys);
+	uint32		bytes = omen_tail_posting_bytes(dim, stats->meta.keys);
+	uint32		count = Min(omen_page_trailer_const(page)->count, omen_postings_per_tail(dim, stats->meta.keys));
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32		list;
+
+		memcpy(&list, omen_page_body_const(page) + (size_t) i * bytes + posting_bytes, sizeof(list));
+		if (list < stats->model->lists)
+			stats->list_rows[list]++;
+	}
+	stats->tail_rows += count;
+}
+
+static void
 count_page(IvfStats *stats, const char *page)
 {
 	const OmenPageTrailer *trailer = omen_page_trailer_const(page);
@@ -123,11 +142,7 @@ count_page(IvfStats *stats, const char *page)
 	if (trailer->kind == OMEN_PAGE_ROW)
 		count_rows(stats, page);
 	if (trailer->kind == OMEN_PAGE_TAIL)
-	{
-		stats->tail_rows += trailer->count;
-		if (trailer->list < stats->model->lists)
-			stats->list_rows[trailer->list] += trailer->count;
-	}
+		count_tail(stats, page);
 }
 
 static void
