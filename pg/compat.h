@@ -111,4 +111,13 @@
 #define OMEN_RELATION_LOCATOR(relation) ((relation)->rd_node)
 #endif
 
+/* Since 18 an index scan may count what it does. */
+#if PG_VERSION_NUM >= 180000
+#define OMEN_INDEX_BEGINSCAN(heap, index, snapshot, keys, orderbys) \
+	index_beginscan(heap, index, snapshot, NULL, keys, orderbys)
+#else
+#define OMEN_INDEX_BEGINSCAN(heap, index, snapshot, keys, orderbys) \
+	index_beginscan(heap, index, snapshot, keys, orderbys)
+#endif
+
 #endif							/* OMEN_COMPAT_H */

@@ -38,6 +38,8 @@ omen_ivf_encode(const OmenIvfModel *model, const OmenPoint *point, uint32_t list
 
 	omen_u4_encode(residual, center, dim, (uint8_t *) (record + 1), &record->factors);
 	record->tid = tid;
+	record->place = point->place;
+	record->reserved = 0;
 	record->state = OMEN_ROW_LIVE;
 	record->list = list;
 

@@ -228,7 +228,11 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 		OmenTid		tid = {(uint16_t) (r >> 16), (uint16_t) r, 1};
 		OmenPostingFactors stored;
 
-		point = (OmenPoint) {vectors + (size_t) r * padded, lift_sq[r], 0, 0, keys_of(r, keys, key_room)};
+		point = (OmenPoint) {
+			.vector = vectors + (size_t) r * padded,
+			.lift_sq = lift_sq[r],
+			.keys = keys_of(r, keys, key_room),
+		};
 		if (metric == OMEN_COSINE)
 			point.last = omen_simd->norm_sq_f32(rows + (size_t) r * dim, dim) <= 0;
 		omen_ivf_encode(&index->model, &point, list[r], tid, scratch, record, postings + (size_t) r * posting_bytes);

@@ -264,6 +264,7 @@ omen_ivf_point(const OmenRotation *rotation, OmenMetric metric, const float *mea
 	point->last = 0;
 	point->lost = 0;
 	point->lift_sq = 0;
+	point->place = (OmenTid) {0, 0, 0};
 	if (metric != OMEN_L2)
 		norm_sq = omen_simd->norm_sq_f32(vector, rotation->dim);
 	omen_rotation_apply(rotation, vector, out, scratch);

@@ -541,6 +541,7 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 						 omen_ranking_distance(&search->ranking, search->model, &search->query, record->list));
 	}
 	hit.tid = record->tid;
+	hit.place = record->place;
 	hit.estimate = record->factors.add + view.gap_sq -
 		2.0f * record->factors.scale * omen_u4_product(&search->query, (const uint8_t *) (record + 1));
 	hit.estimate = hit.estimate < LAST ? hit.estimate : LAST;

@@ -9,6 +9,7 @@
  *	DENSE_TYPE				the type's name: "vector"
  *	DENSE_FUNCTION(name)	the name of its SQL function: vector_name
  *	DENSE_ARGUMENT(n)		argument n of an SQL function, detoasted
+ *	DENSE_FROM_DATUM(d)		a datum of the type, detoasted
  *	DENSE_KERNEL(op)		the kernel of an operation on its elements
  *	DenseVector				its struct, with dim and x
  *
@@ -19,6 +20,7 @@
 #include <math.h>
 
 #include "omen/simd.h"
+#include "toast/toast_reader.h"
 #include "type/similarity.h"
 #include "type/value_check.h"
 
@@ -28,11 +30,21 @@ typedef struct DensePair
 	const DenseVector *b;
 } DensePair;
 
+/* An argument that is only looked at: as a scan at work has read it, if it has. */
+static const DenseVector *
+get_argument(FunctionCallInfo fcinfo, int n)
+{
+	Datum		datum = PG_GETARG_DATUM(n);
+	struct varlena *read = toast_kept((struct varlena *) DatumGetPointer(datum));
+
+	return DENSE_FROM_DATUM(read != NULL ? PointerGetDatum(read) : datum);
+}
+
 /* Both arguments, which must have as many dimensions as each other. */
 static DensePair
 get_pair(FunctionCallInfo fcinfo)
 {
-	DensePair	pair = {DENSE_ARGUMENT(0), DENSE_ARGUMENT(1)};
+	DensePair	pair = {get_argument(fcinfo, 0), get_argument(fcinfo, 1)};
 
 	omen_check_same_dim(DENSE_TYPE, pair.a->dim, pair.b->dim);
 	return pair;

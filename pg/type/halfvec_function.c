@@ -22,6 +22,7 @@
 #define DENSE_FUNCTION(name) halfvec_##name
 #define DENSE_INTERNAL(name) omen_halfvec_##name
 #define DENSE_ARGUMENT(n) PG_GETARG_HALFVEC_P(n)
+#define DENSE_FROM_DATUM(datum) DatumGetHalfVector(datum)
 #define DENSE_KERNEL(op) omen_simd->op##_f16
 
 /* Elements widened at a time: their floats stay in the first-level cache. */

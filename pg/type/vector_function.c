@@ -17,6 +17,7 @@
 #define DENSE_FUNCTION(name) vector_##name
 #define DENSE_INTERNAL(name) omen_vector_##name
 #define DENSE_ARGUMENT(n) PG_GETARG_VECTOR_P(n)
+#define DENSE_FROM_DATUM(datum) DatumGetVector(datum)
 #define DENSE_KERNEL(op) omen_simd->op##_f32
 
 typedef Vector DenseVector;

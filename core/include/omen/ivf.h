@@ -127,6 +127,7 @@ typedef struct OmenPoint
 	float		lost;			/* length of what is known to be wrong with `vector`: 0 unless decoded */
 	int			last;			/* cosine of a zero vector, or overflow: no finite distance */
 	const uint64_t *keys;		/* [model's keys] the row's; NULL when there are none */
+	OmenTid		place;			/* where it was read out of line; zeros: not known */
 } OmenPoint;
 
 /*
@@ -237,6 +238,7 @@ typedef struct OmenHit
 	float		bound;			/* the true one is within estimate +- bound, very probably */
 	uint32_t	slot;
 	OmenTid		tid;
+	OmenTid		place;			/* as in the record */
 } OmenHit;
 
 typedef struct OmenSearchStats

@@ -198,9 +198,11 @@ typedef struct OmenRowRecord
 	uint16_t	state;
 	uint32_t	list;			/* whose centroid the code is relative to */
 	OmenCodeFactors factors;
+	OmenTid		place;			/* where the vector lies out of line, if that is known; else zeros */
+	uint16_t	reserved;
 } OmenRowRecord;
 
-_Static_assert(sizeof(OmenRowRecord) == 24, "row record layout");
+_Static_assert(sizeof(OmenRowRecord) == 32, "row record layout");
 
 static inline uint32_t
 omen_row_bytes(uint32_t dim_padded, uint32_t keys)

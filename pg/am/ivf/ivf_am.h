@@ -110,6 +110,12 @@ extern void ivf_write_model(Relation index, ForkNumber fork, bool log, const Ome
 
 /* ---- a row's way into the index ---- */
 
+static inline OmenTid
+ivf_tid(const ItemPointerData *tid)
+{
+	return (OmenTid) {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid};
+}
+
 /* The vector of a detoasted datum in index space; errors out when its dimension is not the index's. */
 extern void ivf_point_from_datum(const IvfType *type, const OmenRotation *rotation, OmenMetric metric,
 								 const float *mean, float lift_sq, Datum detoasted,

@@ -17,6 +17,7 @@
 #include "access/xloginsert.h"
 #include "am/ivf/ivf_train.h"
 #include "commands/progress.h"
+#include "toast/toast_reader.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 #include "utils/sampling.h"
@@ -33,6 +34,7 @@ typedef struct IvfBuild
 	float	   *room;			/* [dim] */
 	float	   *scratch;
 	MemoryContext row_context;	/* reset for each row */
+	ToastReader *toast;
 	double		rows;			/* of the table blocks read so far */
 	IvfTraining training;
 	IvfWriter  *writer;
@@ -56,6 +58,8 @@ begin_build(IvfBuild *build, Relation heap, Relation index, IndexInfo *info)
 		index_page_report(index, OMEN_NO_MEMORY, "");
 	build->room = palloc(dim * sizeof(float));
 	build->scratch = palloc(omen_dim_padded(dim) * sizeof(float));
+	if (heap != NULL)
+		build->toast = toast_reader_open(heap, CurrentMemoryContext, false);
 	ivf_train_begin(&build->training, index, build->type->metric, dim, build->seed);
 }
 
@@ -64,6 +68,8 @@ end_build(IvfBuild *build)
 {
 	ivf_train_end(&build->training);
 	omen_arena_reset(&build->arena);
+	if (build->toast != NULL)
+		toast_reader_close(build->toast);
 	pfree(build->room);
 	pfree(build->scratch);
 	MemoryContextDelete(build->row_context);
@@ -74,10 +80,15 @@ static OmenPoint
 point_of(IvfBuild *build, Datum value, float lift_sq, float *out)
 {
 	OmenPoint	point = {.vector = out};
+	ItemPointerData place;
 	MemoryContext old = MemoryContextSwitchTo(build->row_context);
 
+	ItemPointerSetInvalid(&place);
+	value = toast_reader_fetch(build->toast, value, &place);
 	ivf_point_from_datum(build->type, &build->rotation, build->type->metric, build->training.mean, lift_sq,
-						 PointerGetDatum(PG_DETOAST_DATUM(value)), build->room, build->scratch, &point);
+						 value, build->room, build->scratch, &point);
+	if (ItemPointerIsValid(&place))
+		point.place = ivf_tid(&place);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->row_context);
 	return point;
@@ -121,7 +132,7 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 		return;
 	point = point_of(build, values[0], *build->training.model.lift_sq, ivf_writer_next(build->writer));
 	ivf_writer_add(build->writer, &point,
-				   (OmenTid) {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid});
+				   ivf_tid(tid));
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) ++build->rows);
 }
 

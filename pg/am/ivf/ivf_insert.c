@@ -109,7 +109,7 @@ code_row(IvfInsert *insert, Datum value, ItemPointer tid)
 		list = omen_nearest_list(&insert->nearest, model, &insert->query);
 	}
 	omen_ivf_encode(model, &point, list,
-					(OmenTid) {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid},
+					ivf_tid(tid),
 					insert->scratch, insert->record, insert->posting);
 }
 

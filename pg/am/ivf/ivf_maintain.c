@@ -359,7 +359,7 @@ visit_rows(IvfMaintenance *m, BlockNumber block, void (*visit) (IvfMaintenance *
 static OmenPoint
 decode(IvfMaintenance *m, const OmenRowRecord *record, float *out, float *norm_sq)
 {
-	OmenPoint	point = {.vector = out};
+	OmenPoint	point = {.vector = out, .place = record->place};
 
 	point.lost = omen_ivf_decode(&m->model->view, record, out, m->scratch);
 	*norm_sq = Max(omen_simd->dot_f32(out, out, m->dim) - point.lost * point.lost, 0.0f);

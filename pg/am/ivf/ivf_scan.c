@@ -34,6 +34,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
+#include "toast/toast_reader.h"
 #include "utils/memutils.h"
 
 /* Rows asked for at first when nothing is known. */
@@ -90,6 +91,7 @@ typedef struct IvfScan
 
 	/* the table */
 	IndexFetchTableData *fetch;
+	ToastReader *toast;
 	BlockNumber table_blocks;	/* known to exist */
 	TupleTableSlot *slot;
 	AttrNumber	column;			/* 0: an expression */
@@ -135,11 +137,14 @@ close_table(IvfScan *ivf)
 {
 	if (ivf->fetch != NULL)
 		table_index_fetch_end(ivf->fetch);
+	if (ivf->toast != NULL)
+		toast_reader_close(ivf->toast);
 	if (ivf->slot != NULL)
 		ExecDropSingleTupleTableSlot(ivf->slot);
 	if (ivf->estate != NULL)
 		FreeExecutorState(ivf->estate);
 	ivf->fetch = NULL;
+	ivf->toast = NULL;
 	ivf->slot = NULL;
 	ivf->estate = NULL;
 }
@@ -246,6 +251,7 @@ open_table(IndexScanDesc scan, IvfScan *ivf)
 	Relation	index = scan->indexRelation;
 
 	ivf->fetch = table_index_fetch_begin(scan->heapRelation);
+	ivf->toast = toast_reader_open(scan->heapRelation, ivf->context, true);
 	ivf->slot = table_slot_create(scan->heapRelation, NULL);
 	ivf->column = index->rd_index->indkey.values[0];
 	if (ivf->column == 0)
@@ -355,7 +361,7 @@ indexed_value(IvfScan *ivf, Datum *value)
 
 /* Fetches the row at tid and says what it is worth. */
 static FetchedRow
-fetch_row(IndexScanDesc scan, IvfScan *ivf, ItemPointerData tid)
+fetch_row(IndexScanDesc scan, IvfScan *ivf, ItemPointerData tid, ItemPointerData place)
 {
 	FetchedRow	row = {INFINITY, tid, FETCHED_OUT};
 	bool		call_again = false;
@@ -371,7 +377,10 @@ fetch_row(IndexScanDesc scan, IvfScan *ivf, ItemPointerData tid)
 	{
 		row.state = FETCHED_WAITING;
 		if (ivf->query != (Datum) 0)
+		{
+			value = toast_reader_fetch(ivf->toast, value, &place);
 			row.distance = DatumGetFloat8(FunctionCall2Coll(ivf->distance, ivf->collation, value, ivf->query));
+		}
 		/* PostgreSQL sorts NaN behind everything. */
 		if (isnan(row.distance))
 			row.distance = INFINITY;
@@ -429,6 +438,7 @@ static const FetchedRow *
 row_of_hit(IndexScanDesc scan, IvfScan *ivf, const OmenHit *hit)
 {
 	ItemPointerData tid = {{hit->tid.block_hi, hit->tid.block_lo}, hit->tid.offset};
+	ItemPointerData place = {{hit->place.block_hi, hit->place.block_lo}, hit->place.offset};
 	SeenRow    *seen;
 	bool		found;
 	uint32		at;
@@ -436,14 +446,14 @@ row_of_hit(IndexScanDesc scan, IvfScan *ivf, const OmenHit *hit)
 	if (!ItemPointerIsValid(&tid) || !block_exists(scan, ivf, ItemPointerGetBlockNumber(&tid)))
 		index_page_report(scan->indexRelation, OMEN_CORRUPT, "a row record points nowhere");
 	if (ivf->seen == NULL)
-		at = remember(ivf, fetch_row(scan, ivf, tid));
+		at = remember(ivf, fetch_row(scan, ivf, tid, place));
 	else
 	{
 		seen = hash_search(ivf->seen, &tid, HASH_FIND, &found);
 		if (!found)
 		{
 			/* Entered only after the fetch, which may fail. */
-			at = remember(ivf, fetch_row(scan, ivf, tid));
+			at = remember(ivf, fetch_row(scan, ivf, tid, place));
 			seen = hash_search(ivf->seen, &tid, HASH_ENTER, &found);
 			seen->at = at;
 		}
