@@ -148,7 +148,7 @@ test_filtered_search(void **state)
 
 			for (uint32_t r = 0; r < ROWS; r++)
 				qualify += row_meets(conditions + first, count, r);
-			omen_ivf_search_filter(&search, conditions + first, count);
+			search.filter = (OmenFilter) {.conditions = conditions + first, .count = count};
 			start_query(&search, &index, rows + first * DIM);
 			assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, (OmenIvfEffort) {INFINITY, 9}), OMEN_OK);
 			assert_int_equal(search.hit_count, qualify);
@@ -181,7 +181,7 @@ test_damaged_pages(void **state)
 
 	assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
 										  memory_index_store(&index)), OMEN_OK);
-	omen_ivf_search_filter(&search, &condition, 1);
+	search.filter = (OmenFilter) {.conditions = &condition, .count = 1};
 	start_query(&search, &index, rows);
 	assert_true(index.meta.key_pages >= 2);
 	for (uint32_t p = 0; p < index.meta.key_pages; p++)

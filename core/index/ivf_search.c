@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "omen/ivf.h"
+#include "ivf_condition.h"
 #include "omen/select.h"
 
 #define LAST OMEN_ADD_LAST
@@ -85,18 +85,12 @@ omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel
 }
 
 void
-omen_ivf_search_filter(OmenIvfSearch *search, const OmenCondition *conditions, uint32_t count)
-{
-	search->conditions = conditions;
-	search->condition_count = count;
-}
-
-void
 omen_ivf_search_begin(OmenIvfSearch *search)
 {
 	omen_code_query_prepare(&search->query);
 	omen_ranking_begin(&search->ranking, search->model, &search->query);
 	memset(&search->stats, 0, sizeof(search->stats));
+	search->stopped = 0;
 }
 
 static ListView
@@ -198,72 +192,6 @@ packed_turn_to(OmenIvfSearch *search, PackedReader *reader, uint32_t page)
 	return OMEN_OK;
 }
 
-/*
- * Tests the keys of a list's packed postings: search->masks gets a bit for
- * each that meets all conditions.  Returns in *passed how many do.
- */
-static OmenStatus
-test_packed_keys(OmenIvfSearch *search, uint32_t list, uint32_t *passed)
-{
-	const OmenIvfModel *model = search->model;
-	uint32_t	count = model->start[list].count;
-	uint32_t	blocks = (count + OMEN_BLOCK_CODES - 1) / OMEN_BLOCK_CODES;
-	uint64_t	lane = (uint64_t) model->key_start[list] * model->keys;
-	const void *page = NULL;
-	uint64_t	held = UINT64_MAX;
-	uintptr_t	handle;
-	OmenStatus	status = grow(search, (void **) &search->masks, &search->mask_room, blocks, sizeof(uint32_t), 0);
-
-	*passed = 0;
-	for (uint32_t b = 0; b < blocks && status == OMEN_OK; b++, lane += model->keys)
-	{
-		uint32_t	left = count - b * OMEN_BLOCK_CODES;
-		uint32_t	mask = left < OMEN_BLOCK_CODES ? (1u << left) - 1 : UINT32_MAX;
-
-		for (uint32_t c = 0; c < search->condition_count && mask != 0; c++)
-		{
-			uint64_t	at = lane + search->conditions[c].column;
-
-			if (at / OMEN_LANES_PER_PAGE != held)
-			{
-				if (page != NULL)
-					search->store.release(search->store.context, handle);
-				page = NULL;
-				held = at / OMEN_LANES_PER_PAGE;
-				status = read_page(search, model->key_map[held], OMEN_PAGE_KEYS, search->meta.generation,
-								   &page, &handle);
-				if (status != OMEN_OK)
-					return status;
-			}
-			mask &= omen_condition_mask(&search->conditions[c], (const uint64_t *)
-										(omen_page_body_const(page) + at % OMEN_LANES_PER_PAGE * OMEN_LANE_BYTES));
-		}
-		search->masks[b] = mask;
-		*passed += (uint32_t) __builtin_popcount(mask);
-	}
-	if (page != NULL)
-		search->store.release(search->store.context, handle);
-	search->stats.keys_tested += count;
-	search->stats.keys_passed += *passed;
-	return status;
-}
-
-/* Leaves place behind a block's code rows, without looking at them. */
-static void
-pass_packed_codes(const OmenIvfSearch *search, OmenPackedPlace *place, uint32_t width)
-{
-	uint32_t	positions = omen_sign_code_bytes(search->model->dim_padded);
-
-	for (uint32_t position = 0; position < positions;)
-	{
-		uint32_t	rows = omen_packed_rows_here(place, width);
-
-		rows = rows < positions - position ? rows : positions - position;
-		place->offset += rows * width;
-		position += rows;
-	}
-}
-
 /* Adds one packed block's table sums; leaves place at its factors. */
 static OmenStatus
 scan_packed_codes(OmenIvfSearch *search, PackedReader *reader, OmenPackedPlace *place, uint32_t width,
@@ -333,9 +261,9 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 	OmenStatus	status = OMEN_OK;
 	uint32_t	passed;
 
-	if (search->condition_count > 0)
+	if (search->filter.count > 0)
 	{
-		status = test_packed_keys(search, view->list, &passed);
+		status = omen_ivf_test_list(search, view->list, &passed);
 		if (status != OMEN_OK || passed == 0)
 			return status;
 	}
@@ -349,12 +277,11 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 		uint16_t	error[OMEN_BLOCK_CODES];
 		uint32_t	slot[OMEN_BLOCK_CODES];
 		const uint8_t *factors;
-		uint32_t	mask = search->condition_count > 0 ? search->masks[done / OMEN_BLOCK_CODES] : UINT32_MAX;
+		uint32_t	mask = search->filter.count > 0 ? search->masks[done / OMEN_BLOCK_CODES] : UINT32_MAX;
 
 		if (mask == 0)
 		{
-			pass_packed_codes(search, &place, width);
-			omen_packed_to_factors(&place, width);
+			omen_packed_pass_codes(&place, width, omen_sign_code_bytes(search->model->dim_padded));
 			place.offset += OMEN_POSTING_FACTOR_BYTES * width;
 			done += width;
 			continue;
@@ -408,20 +335,6 @@ scan_gathered(OmenIvfSearch *search, const ListView *view, TailBlock *block)
 	return OMEN_OK;
 }
 
-static int
-meets_conditions(OmenIvfSearch *search, const uint8_t *keys)
-{
-	for (uint32_t c = 0; c < search->condition_count; c++)
-	{
-		uint64_t	key;
-
-		memcpy(&key, keys + search->conditions[c].column * OMEN_KEY_BYTES, sizeof(key));
-		if (!omen_condition_met(&search->conditions[c], key))
-			return 0;
-	}
-	return 1;
-}
-
 /* Several lists may share a tail: only this one's postings count. */
 static OmenStatus
 scan_tail_page(OmenIvfSearch *search, const ListView *view, const void *page, TailBlock *block)
@@ -444,15 +357,8 @@ scan_tail_page(OmenIvfSearch *search, const ListView *view, const void *page, Ta
 		memcpy(&list, posting + factors_at + sizeof(stored), sizeof(list));
 		if (list != view->list)
 			continue;
-		if (search->condition_count > 0)
-		{
-			int			passes = meets_conditions(search, posting + code_bytes);
-
-			search->stats.keys_tested++;
-			search->stats.keys_passed += passes;
-			if (!passes)
-				continue;
-		}
+		if (search->filter.count > 0 && !omen_ivf_test_posting(search, posting + code_bytes))
+			continue;
 		memcpy(&stored, posting + factors_at, sizeof(stored));
 		memcpy(search->gathered + (size_t) block->count * code_bytes, posting, code_bytes);
 		block->add[block->count] = stored.add;
@@ -650,6 +556,36 @@ finish_hits(OmenIvfSearch *search)
 	qsort(search->hits, kept, sizeof(OmenHit), compare_hits);
 }
 
+/*
+ * How many of the nearest lists to look at, now that `done` have been.  A
+ * filter's share is learned on the way; never more than twice as far at once,
+ * for near the query it may be another than farther away.
+ */
+static uint32_t
+probes_with_filter(const OmenIvfSearch *search, uint32_t k, uint32_t done)
+{
+	const OmenIvfModel *model = search->model;
+	double		share = (search->stats.keys_passed + 1.0) / (search->stats.keys_tested + 1.0);
+	double		among = k / share;
+	uint32_t	most = done < model->lists / 2 ? 2 * done : model->lists;
+	OmenIvfEffort effort;
+
+	if (search->nearest_count < search->nearest_room)
+		return most;
+	effort = omen_ivf_effort(model, among < UINT32_MAX ? (uint32_t) among : UINT32_MAX, search->filter.recall,
+							 search->filter.grown);
+	return effort.probes < most ? effort.probes : most;
+}
+
+static int
+scanned_enough(OmenIvfSearch *search)
+{
+	uint64_t	looked = search->filter.count > 0 ? search->stats.keys_tested : search->stats.codes_scanned;
+
+	search->stopped = search->scan_max > 0 && looked >= search->scan_max;
+	return search->stopped;
+}
+
 OmenStatus
 omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 {
@@ -668,11 +604,20 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 	search->nearest_room = k == OMEN_K_ALL ? 0 : k;
 	/* A few more than wanted: what the coarse codes put just behind may belong in front. */
 	omen_ranking_extend(&search->ranking, model, &search->query, probes + probes / 8 + 16);
-	for (uint32_t i = 0; i < probes && status == OMEN_OK; i++)
+	for (uint32_t i = 0; i < model->lists && status == OMEN_OK && !scanned_enough(search); i++)
 	{
 		const OmenListRank *rank = &search->ranking.ranks[i];
-		ListView	view = view_list(search, rank->list, rank->distance);
+		ListView	view;
 
+		if (i >= probes)
+		{
+			if (search->filter.count > 0 && search->filter.recall > 0)
+				probes = probes_with_filter(search, k, i);
+			if (i >= probes)
+				break;
+			omen_ranking_extend(&search->ranking, model, &search->query, probes + probes / 8 + 16);
+		}
+		view = view_list(search, rank->list, rank->distance);
 		if (i >= LISTS_SURE && hopeless(search, rank, effort.stop_z))
 		{
 			search->stats.lists_skipped++;
@@ -689,6 +634,7 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 		if (status == OMEN_OK)
 			status = read_scanned(search, &view);
 	}
+	search->all_found = probes >= model->lists && !search->stopped && limit(search) == INFINITY;
 	if (status == OMEN_OK)
 		finish_hits(search);
 	return status;

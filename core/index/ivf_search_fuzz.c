@@ -107,7 +107,7 @@ search_all(const OmenIvfModel *model, const OmenIvfMeta *meta, uint8_t choice, O
 		abort();
 	for (uint32_t d = 0; d < model->dim_padded; d++)
 		search.query.vector[d] = (float) (d * choice % 31) / 8 - 2;
-	omen_ivf_search_filter(&search, conditions, model->keys == KEYS ? choice % 3 : 0);
+	search.filter = (OmenFilter) {conditions, model->keys == KEYS ? choice % 3 : 0, choice % 5 ? 0.9 : 0, choice & 64};
 	omen_ivf_search_begin(&search);
 	for (uint32_t round = 0; round < 2; round++)
 	{

@@ -214,6 +214,20 @@ typedef struct OmenCondition
 /* Whether a key meets the condition. */
 int			omen_condition_met(const OmenCondition *condition, uint64_t key);
 
+/*
+ * Only rows whose keys meet all conditions are found.  With a recall, a search
+ * goes on after its effort's probes, as far as the calibration says that the
+ * best of all rows must be looked for among which the best k of those that
+ * meet the conditions are, by the share of them seen so far.
+ */
+typedef struct OmenFilter
+{
+	const OmenCondition *conditions;	/* the caller's */
+	uint32_t	count;
+	double		recall;			/* 0: keep to the effort */
+	int			grown;			/* as for omen_ivf_effort */
+} OmenFilter;
+
 /* Of a lane's 32 keys those that meet the condition, one bit each. */
 uint32_t	omen_condition_mask(const OmenCondition *condition, const uint64_t keys[OMEN_BLOCK_CODES]);
 
@@ -272,8 +286,10 @@ typedef struct OmenIvfSearch
 	uint32_t	scanned_room;
 	uint8_t    *block;			/* one block's codes, widened or packed */
 	uint8_t    *gathered;		/* one block's codes, one after another */
-	const OmenCondition *conditions;	/* all of them must be met; the caller's */
-	uint32_t	condition_count;
+	OmenFilter	filter;
+	uint64_t	scan_max;		/* postings to look at, over all runs; 0: any number */
+	int			stopped;		/* by scan_max */
+	int			all_found;		/* every row that meets the filter is among the hits */
 	uint32_t   *masks;			/* of the list at hand: a bit for each posting that meets them */
 	uint32_t	mask_room;
 	OmenSearchStats stats;
@@ -284,9 +300,6 @@ typedef struct OmenIvfSearch
 
 OmenStatus	omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel *model,
 								 const OmenIvfMeta *meta, OmenPageStore store);
-
-/* Only rows whose keys meet all conditions are found.  `conditions` stay the caller's. */
-void		omen_ivf_search_filter(OmenIvfSearch *search, const OmenCondition *conditions, uint32_t count);
 
 /* The query, in index space (search->query.vector is filled by omen_ivf_point). */
 void		omen_ivf_search_begin(OmenIvfSearch *search);

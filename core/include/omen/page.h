@@ -287,6 +287,21 @@ omen_packed_to_factors(OmenPackedPlace *place, uint32_t width)
 		*place = (OmenPackedPlace) {place->page + 1, 0};
 }
 
+/* The same from where the block's `positions` code rows begin. */
+static inline void
+omen_packed_pass_codes(OmenPackedPlace *place, uint32_t width, uint32_t positions)
+{
+	while (positions > 0)
+	{
+		uint32_t	rows = omen_packed_rows_here(place, width);
+
+		rows = rows < positions ? rows : positions;
+		place->offset += rows * width;
+		positions -= rows;
+	}
+	omen_packed_to_factors(place, width);
+}
+
 /* Moves to where the next list may begin. */
 static inline void
 omen_packed_to_list(OmenPackedPlace *place)

@@ -22,6 +22,7 @@
 
 extern double ivf_recall_target;	/* vector.recall_target */
 extern int	ivf_probes;			/* ivf.probes; 0: from the recall target */
+extern int	ivf_max_scan_tuples;	/* vector.max_scan_tuples; 0: any number */
 
 extern void ivf_init(void);
 
@@ -60,6 +61,19 @@ ivf_index_distance(OmenMetric metric, double distance, double query_norm_sq, dou
 		return 2 * distance + query_norm_sq + lift_sq;
 	return metric == OMEN_COSINE ? 2 * distance : distance;
 }
+
+/* ---- columns beside the vector (ivf_keys.c) ---- */
+
+extern uint32 ivf_key_count(Relation index);
+
+/* An error unless the first column is a vector and the index can have the others beside it. */
+extern void ivf_check_columns(Relation index);
+
+/* Keys of a row's values, the vector's first: keys[ivf_key_count]. */
+extern void ivf_row_keys(Relation index, const Datum *values, const bool *isnull, uint64 *keys);
+
+/* The scan's conditions on keys; false when no row can meet them. */
+extern bool ivf_conditions(IndexScanDesc scan, OmenFilter *filter);
 
 /* ---- memory (ivf_model_cache.c) ---- */
 

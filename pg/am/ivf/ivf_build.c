@@ -33,6 +33,7 @@ typedef struct IvfBuild
 	OmenRotation rotation;
 	float	   *room;			/* [dim] */
 	float	   *scratch;
+	uint64		keys[OMEN_KEYS_MAX];	/* of the row at hand */
 	MemoryContext row_context;	/* reset for each row */
 	ToastReader *toast;
 	double		rows;			/* of the table blocks read so far */
@@ -43,12 +44,14 @@ typedef struct IvfBuild
 static void
 begin_build(IvfBuild *build, Relation heap, Relation index, IndexInfo *info)
 {
-	uint32		dim = (uint32) ivf_dimensions(index);
+	uint32		dim;
 
 	memset(build, 0, sizeof(*build));
 	build->heap = heap;
 	build->index = index;
 	build->info = info;
+	ivf_check_columns(index);
+	dim = (uint32) ivf_dimensions(index);
 	build->type = ivf_type(index);
 	if (!pg_strong_random(&build->seed, sizeof(build->seed)))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
@@ -127,10 +130,16 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 {
 	IvfBuild   *build = state;
 	OmenPoint	point;
+	MemoryContext old;
 
 	if (isnull[0])
 		return;
 	point = point_of(build, values[0], *build->training.model.lift_sq, ivf_writer_next(build->writer));
+	old = MemoryContextSwitchTo(build->row_context);
+	ivf_row_keys(index, values, isnull, build->keys);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(build->row_context);
+	point.keys = build->keys;
 	ivf_writer_add(build->writer, &point,
 				   ivf_tid(tid));
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) ++build->rows);
@@ -198,6 +207,7 @@ build_fork(IvfBuild *build, ForkNumber fork)
 		.free_rows = OMEN_NO_BLOCK,
 		.lists = training->model.lists,
 		.trained_rows = (uint64) rows,
+		.keys = ivf_key_count(build->index),
 	};
 	build->writer = ivf_writer_create(build->index, fork, false, &training->model, &meta);
 	queries = ivf_train_queries(training);

@@ -18,6 +18,7 @@
 
 double		ivf_recall_target = 0.95;
 int			ivf_probes = 0;
+int			ivf_max_scan_tuples = 0;
 
 static relopt_kind ivf_options_kind;
 
@@ -35,6 +36,10 @@ ivf_init(void)
 							"Lists that a search of an ivf index looks at.",
 							"0 goes by vector.recall_target.", &ivf_probes,
 							0, 0, IVF_MAX_LISTS, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("vector.max_scan_tuples",
+							"Index entries that a scan of an ivf index looks at before it gives up.",
+							"0 lets it look at all, so that LIMIT k gives k rows whenever k qualify.",
+							&ivf_max_scan_tuples, 0, 0, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
 	OMEN_RESERVE_SETTINGS("ivf");
 	OMEN_RESERVE_SETTINGS("vector");
 	ivf_limit_init();
@@ -87,6 +92,9 @@ ivfhandler(PG_FUNCTION_ARGS)
 	am->amstrategies = 0;
 	am->amsupport = IVF_PROC_COUNT;
 	am->amcanorderbyop = true;
+	am->amcanmulticol = true;
+	am->amsearcharray = true;
+	am->amsearchnulls = true;
 	am->amoptionalkey = true;
 	am->amkeytype = InvalidOid;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;

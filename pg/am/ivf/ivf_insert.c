@@ -95,14 +95,16 @@ begin_insert(Relation index, IndexInfo *info)
 
 /* Codes the row for its nearest list. */
 static void
-code_row(IvfInsert *insert, Datum value, ItemPointer tid)
+code_row(Relation index, IvfInsert *insert, Datum *values, bool *isnull, ItemPointer tid)
 {
 	const OmenIvfModel *model = &insert->model->view;
-	OmenPoint	point = {.vector = insert->query.vector};
+	uint64		keys[OMEN_KEYS_MAX];
+	OmenPoint	point = {.vector = insert->query.vector, .keys = keys};
 	uint32		list = 0;
 
 	ivf_point_from_datum(insert->type, &insert->model->rotation, model->metric, model->mean, *model->lift_sq,
-						 PointerGetDatum(PG_DETOAST_DATUM(value)), insert->room, insert->scratch, &point);
+						 PointerGetDatum(PG_DETOAST_DATUM(values[0])), insert->room, insert->scratch, &point);
+	ivf_row_keys(index, values, isnull, keys);
 	if (model->lists > 1 && !point.last)
 	{
 		omen_code_query_prepare(&insert->query);
@@ -475,7 +477,7 @@ ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relatio
 	LockPage(index, OMEN_META_BLOCK, ShareLock);
 	ivf_read_meta(index, &meta);
 	use_model(index, insert, &meta);
-	code_row(insert, values[0], tid);
+	code_row(index, insert, values, isnull, tid);
 	if (!meta.has_tails)
 		note_tails(index, &meta);
 	store_row(index, insert, &meta);

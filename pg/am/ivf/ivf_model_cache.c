@@ -54,6 +54,8 @@ ivf_read_meta(Relation index, OmenIvfMeta *meta)
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	status = omen_ivf_meta_check(BufferGetPage(buffer), meta, &err);
 	UnlockReleaseBuffer(buffer);
+	if (status == OMEN_OK && meta->keys != ivf_key_count(index))
+		status = omen_fail(&err, OMEN_CORRUPT, "its meta page names another number of columns");
 	if (status != OMEN_OK)
 		index_page_report(index, status, err.text);
 }

@@ -86,6 +86,7 @@ typedef struct IvfScan
 	IndexPageReader reader;
 	OmenIvfSearch *search;
 	double		recall;
+	OmenFilter	filter;			/* by columns beside the vector */
 	double		table_rows;		/* about */
 	bool		grown;			/* by a fifth or more since the lists were written */
 
@@ -98,7 +99,8 @@ typedef struct IvfScan
 	IndexInfo  *info;
 	EState	   *estate;			/* for an expression */
 	ExprState  *qual;
-	ExprContext *qual_context;
+	ExprState  *index_qual;		/* what the conditions on keys stand for */
+	ExprContext *qual_context;	/* NULL: neither is known */
 
 	/* what is wanted, and what there is */
 	int64		wanted;			/* -1: unknown */
@@ -242,6 +244,8 @@ open_index(IndexScanDesc scan, IvfScan *ivf)
 							 ivf->query, room, scratch, &point);
 		ivf->query_norm_sq = omen_simd->norm_sq_f32(ivf->type->floats(ivf->query, room), ivf->meta.dim);
 	}
+	ivf->search->filter = ivf->filter;
+	ivf->search->scan_max = (uint64) ivf_max_scan_tuples;
 	omen_ivf_search_begin(ivf->search);
 }
 
@@ -276,10 +280,11 @@ take_wish(IndexScanDesc scan, IvfScan *ivf)
 	if (wish.node != NULL && wish.node->ss.ps.qual != NULL &&
 		!contain_volatile_functions((Node *) wish.node->ss.ps.plan->qual) &&
 		!contain_subplans((Node *) wish.node->ss.ps.plan->qual))
-	{
 		ivf->qual = wish.node->ss.ps.qual;
+	if (wish.node != NULL)
+		ivf->index_qual = wish.node->indexqualorig;
+	if (ivf->qual != NULL || ivf->index_qual != NULL)
 		ivf->qual_context = CreateExprContext(wish.node->ss.ps.state);
-	}
 	ivf->reader.blocks = RelationGetNumberOfBlocks(scan->indexRelation);
 	ivf->grown = ivf->reader.blocks > ivf->meta.written_blocks * 1.2;
 	/* The statistics may be old, but the index's pages are there; half of them full of rows, at least. */
@@ -289,7 +294,7 @@ take_wish(IndexScanDesc scan, IvfScan *ivf)
 	ivf->table_rows = Min(ivf->table_rows, 1e8);
 	/* The planner's guess of how many rows qualify tells how many to ask for. */
 	ivf->rows_asked = ivf->wanted >= 0 ? Max(ivf->wanted, 1) : ROWS_UNKNOWN;
-	if (ivf->qual != NULL && scan->heapRelation->rd_rel->reltuples > 0)
+	if (ivf->qual != NULL && ivf->filter.count == 0 && scan->heapRelation->rd_rel->reltuples > 0)
 	{
 		double		share = wish.node->ss.ps.plan->plan_rows / scan->heapRelation->rd_rel->reltuples;
 
@@ -317,6 +322,7 @@ start(IndexScanDesc scan, IvfScan *ivf)
 		.recall_target = ivf->recall,
 	};
 	ivf->last_distance = -INFINITY;
+	ivf->exhausted = !ivf_conditions(scan, &ivf->filter);
 	open_index(scan, ivf);
 	open_table(scan, ivf);
 	take_wish(scan, ivf);
@@ -332,10 +338,12 @@ passes_conditions(IvfScan *ivf)
 {
 	bool		passes;
 
-	if (ivf->qual == NULL)
+	if (ivf->qual_context == NULL)
 		return true;
 	ivf->qual_context->ecxt_scantuple = ivf->slot;
-	passes = ExecQual(ivf->qual, ivf->qual_context);
+	/* As the executor does: what the keys have let pass, then the rest. */
+	passes = (ivf->index_qual == NULL || ExecQual(ivf->index_qual, ivf->qual_context)) &&
+		(ivf->qual == NULL || ExecQual(ivf->qual, ivf->qual_context));
 	ivf->figures.rows_removed += !passes;
 	ResetExprContext(ivf->qual_context);
 	return passes;
@@ -581,6 +589,8 @@ effort_for(IvfScan *ivf, uint32 k)
 		return (OmenIvfEffort) {INFINITY, (uint32) ivf_probes};
 	effort = omen_ivf_effort(model, k, ivf->recall, ivf->grown);
 	effort.probes = Max(effort.probes, PROBES_MIN);
+	ivf->search->filter.recall = ivf->recall;
+	ivf->search->filter.grown = ivf->grown;
 	return effort;
 }
 
@@ -607,7 +617,15 @@ search_round(IndexScanDesc scan, IvfScan *ivf)
 		run_search(scan, ivf, k, effort_for(ivf, k));
 		qualified = fetch_hits(scan, ivf, batch);
 		note_figures(ivf);
-		ivf->exhausted = everything && qualified < batch;
+		everything = everything || ivf->search->all_found;
+		if (ivf->search->stopped)
+		{
+			ereport(NOTICE,
+					(errmsg("scan of index \"%s\" stopped at vector.max_scan_tuples = %d",
+							RelationGetRelationName(scan->indexRelation), ivf_max_scan_tuples)));
+			everything = true;
+		}
+		ivf->exhausted = everything && (qualified < batch || ivf->search->stopped);
 		if (qualified >= batch || everything)
 			break;
 		/* By the share that qualified, and some more; at least twice as many. */
@@ -645,7 +663,7 @@ ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	if (ivf->left++ == 0 || row->distance > ivf->last_distance)
 		ivf->last_distance = row->distance;
 	scan->xs_heaptid = row->tid;
-	scan->xs_recheck = false;
+	scan->xs_recheck = scan->numberOfKeys > 0;
 	scan->xs_recheckorderby = false;
 	return true;
 }

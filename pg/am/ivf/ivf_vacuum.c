@@ -228,15 +228,7 @@ clean_packed(IvfVacuum *vacuum, const OmenIvfModel *model)
 		{
 			uint32		width = Min(model->start[l].count - done, OMEN_BLOCK_CODES);
 
-			for (uint32 position = 0; position < code_bytes;)
-			{
-				uint32		rows = omen_packed_rows_here(&place, width);
-
-				rows = Min(rows, code_bytes - position);
-				place.offset += rows * width;
-				position += rows;
-			}
-			omen_packed_to_factors(&place, width);
+			omen_packed_pass_codes(&place, width, code_bytes);
 			if (place.page >= vacuum->meta.packed_pages || model->packed_map[place.page] >= blocks)
 				index_page_report(vacuum->index, OMEN_CORRUPT, "a list runs past the packed pages");
 			if (buffer == InvalidBuffer || held != place.page)
