@@ -148,7 +148,7 @@ CREATE INDEX ON ivf_keys USING ivf (v, id) INCLUDE (c_int4);
 CREATE INDEX ON ivf_keys USING ivf (v, (c_int4::regclass));
 CREATE TABLE ivf_keys_wide (v vector(16000), a int, b int, c int, d int, e int, f int, g int, h int, i int, j int, k int, l int, m int, n int);
 CREATE INDEX ON ivf_keys_wide USING ivf (v, a, b, c, d, e, f, g, h, i, j, k, l, m, n);
-CREATE INDEX ivf_keys_wide_index ON ivf_keys_wide USING ivf (v, a, b, c, d, e, f, g, h, i, j, k, l, m);
+CREATE INDEX ivf_keys_wide_index ON ivf_keys_wide USING ivf (v, a, b, c, d, e, f, g, h, i, j);
 -- conditions alone are not for this index
 CREATE INDEX ON ivf_keys USING ivf (v, id);
 SET enable_seqscan = off;
