@@ -79,6 +79,20 @@
 #define OMEN_OWNS_RELATION(oid, role) pg_class_ownercheck(oid, role)
 #endif
 
+/* Where GetXLogReplayRecPtr() is declared. */
+#if PG_VERSION_NUM >= 150000
+#define OMEN_RECOVERY_HEADER "access/xlogrecovery.h"
+#else
+#define OMEN_RECOVERY_HEADER "access/xlog.h"
+#endif
+
+/* While an index's expressions run for somebody else, as CREATE INDEX has it. */
+#if PG_VERSION_NUM >= 170000
+#define OMEN_RESTRICT_SEARCH_PATH() RestrictSearchPath()
+#else
+#define OMEN_RESTRICT_SEARCH_PATH() ((void) 0)
+#endif
+
 /*
  * Plans a query and explains it, as EXPLAIN does without a hook.  Since 18
  * there is a hook for each node of the plan instead.

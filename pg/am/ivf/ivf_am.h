@@ -107,6 +107,13 @@ typedef struct IvfModel
 extern IvfModel *ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext holder);
 
 /*
+ * The same past the cache: OMEN_OK, with the view laid over memory of the
+ * arena, or what is wrong.
+ */
+extern OmenStatus ivf_read_model(Relation index, const OmenIvfMeta *meta, OmenArena *arena,
+								 OmenIvfModel *view, OmenError *err);
+
+/*
  * A search with this model, from memory that the scan before left if possible:
  * allocating it anew is a good part of what a short query costs.  Held until
  * `holder` is reset or deleted; take the model with the same holder first.

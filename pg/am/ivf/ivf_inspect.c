@@ -9,12 +9,16 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
+#include "access/xlog.h"
 #include "am/ivf/ivf_inspect.h"
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 /* Before anything is locked. */
@@ -66,6 +70,10 @@ ivf_inspect_open(Oid oid, LOCKMODE lock)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot access temporary indexes of other sessions")));
+	if (RecoveryInProgress() && !RelationIsPermanent(inspected.index))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot access unlogged indexes during recovery")));
 	if (!inspected.index->rd_index->indisvalid)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -79,6 +87,37 @@ ivf_inspect_close(IvfInspected *inspected, LOCKMODE lock)
 {
 	index_close(inspected->index, AccessShareLock);
 	table_close(inspected->table, lock);
+}
+
+void
+ivf_inspect_snapshot(const IvfInspected *inspected, Snapshot snapshot)
+{
+	if (inspected->index->rd_index->indcheckxmin &&
+		!TransactionIdPrecedes(HeapTupleHeaderGetXmin(inspected->index->rd_indextuple->t_data), snapshot->xmin))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("index \"%s\" cannot be compared with its table yet",
+						RelationGetRelationName(inspected->index)),
+				 errhint("Transactions that began before the index was built must come to their ends.")));
+}
+
+IvfOwnerRights
+ivf_take_owner_rights(Relation table)
+{
+	IvfOwnerRights rights;
+
+	GetUserIdAndSecContext(&rights.user, &rights.security);
+	SetUserIdAndSecContext(table->rd_rel->relowner, rights.security | SECURITY_RESTRICTED_OPERATION);
+	rights.settings = NewGUCNestLevel();
+	OMEN_RESTRICT_SEARCH_PATH();
+	return rights;
+}
+
+void
+ivf_give_back_rights(const IvfOwnerRights *rights)
+{
+	AtEOXact_GUC(false, rights->settings);
+	SetUserIdAndSecContext(rights->user, rights->security);
 }
 
 Tuplestorestate *

@@ -9,6 +9,7 @@
 #include "am/ivf/ivf_am.h"
 
 #include "funcapi.h"
+#include "utils/snapshot.h"
 
 typedef struct IvfInspected
 {
@@ -25,6 +26,23 @@ extern IvfInspected ivf_inspect_open(Oid oid, LOCKMODE lock);
 
 /* Gives relations and locks back. */
 extern void ivf_inspect_close(IvfInspected *inspected, LOCKMODE lock);
+
+/*
+ * Errors out when the snapshot is too old to see by the index what it sees in
+ * the table: its HOT chains may be broken for it.
+ */
+extern void ivf_inspect_snapshot(const IvfInspected *inspected, Snapshot snapshot);
+
+/* Until given back, code is run as the table's owner's, and with no more rights than his. */
+typedef struct IvfOwnerRights
+{
+	Oid			user;
+	int			security;
+	int			settings;
+} IvfOwnerRights;
+
+extern IvfOwnerRights ivf_take_owner_rights(Relation table);
+extern void ivf_give_back_rights(const IvfOwnerRights *rights);
 
 /* The rows that a function of RETURNS TABLE gives, to be filled with tuplestore_putvalues(). */
 extern Tuplestorestate *ivf_inspect_rows(FunctionCallInfo fcinfo, TupleDesc *desc);

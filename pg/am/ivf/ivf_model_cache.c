@@ -103,6 +103,19 @@ read_chain(Relation index, const OmenIvfMeta *meta, uint8 *bytes, size_t byte_co
 	return true;
 }
 
+OmenStatus
+ivf_read_model(Relation index, const OmenIvfMeta *meta, OmenArena *arena, OmenIvfModel *view, OmenError *err)
+{
+	size_t		byte_count = omen_ivf_model_bytes(meta->dim, meta->lists) + omen_ivf_map_bytes(meta);
+	uint8	   *bytes = omen_arena_alloc(arena, 1, byte_count);
+
+	if (bytes == NULL)
+		return omen_fail(err, OMEN_NO_MEMORY, "out of memory while reading a model");
+	if (!read_chain(index, meta, bytes, byte_count, err))
+		return OMEN_STALE;
+	return omen_ivf_model_open(view, bytes, byte_count, meta, err);
+}
+
 static IvfModel *
 load_model(Relation index, OmenIvfMeta *meta)
 {
@@ -117,21 +130,10 @@ load_model(Relation index, OmenIvfMeta *meta)
 	ivf_arena_init(&arena, context);
 	for (int attempt = 0; attempt < 3 && status == OMEN_STALE; attempt++)
 	{
-		size_t		byte_count = omen_ivf_model_bytes(meta->dim, meta->lists) + omen_ivf_map_bytes(meta);
-		uint8	   *bytes = omen_arena_alloc(&arena, 1, byte_count);
-
-		if (bytes == NULL)
-		{
-			MemoryContextDelete(context);
-			index_page_report(index, OMEN_NO_MEMORY, "");
-		}
-		if (read_chain(index, meta, bytes, byte_count, &err))
-		{
-			status = omen_ivf_model_open(&model->view, bytes, byte_count, meta, &err);
-			break;
-		}
 		/* Rewritten since *meta was read, perhaps: once more from the start. */
-		ivf_read_meta(index, meta);
+		if (attempt > 0)
+			ivf_read_meta(index, meta);
+		status = ivf_read_model(index, meta, &arena, &model->view, &err);
 	}
 	if (status == OMEN_OK)
 		status = omen_rotation_init(&model->rotation, &arena, meta->dim, meta->seed);

@@ -21,3 +21,7 @@ CREATE FUNCTION vector_index_calibration(index regclass)
 	RETURNS TABLE (k int, recall real, probes int, stop_z real, probes_when_grown int)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION vector_index_calibration(regclass) IS 'how far an ivf index is searched for a recall';
+
+CREATE FUNCTION vector_check(index regclass) RETURNS TABLE (block bigint, list int, slot bigint, problem text)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION vector_check(regclass) IS 'what is wrong with an ivf index: no rows when nothing is';

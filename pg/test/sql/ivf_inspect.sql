@@ -121,6 +121,33 @@ SELECT rows, lists, metric, largest_list, imbalance, drift, search_bytes_per_row
 FROM vector_index_stats('ivf_inspect_empty_v');
 SELECT count(*) FROM vector_index_calibration('ivf_inspect_empty_v');
 
+-- ---- what is wrong with it: nothing (t/ivf_check.t plants damages) ----
+
+CREATE TABLE ivf_inspect_check (id int, v vector);
+INSERT INTO ivf_inspect_check SELECT id, v FROM ivf_inspect WHERE id > 5200;
+INSERT INTO ivf_inspect_check SELECT t.id, array_fill(i, ARRAY[20])::vector FROM unnest('{0,1e-30,1e4}'::real[]) WITH ORDINALITY t (i, id), generate_series(1, 3);
+INSERT INTO ivf_inspect_check VALUES (0, NULL), (-1, '[1,2,3]');
+CREATE INDEX ivf_inspect_l2 ON ivf_inspect_check USING ivf ((v::vector(20)) vector_l2_ops) WHERE vector_dims(v) = 20;
+CREATE INDEX ivf_inspect_ip ON ivf_inspect_check USING ivf ((v::vector(20)) vector_ip_ops) WHERE vector_dims(v) = 20;
+CREATE INDEX ivf_inspect_cosine ON ivf_inspect_check USING ivf ((v::vector(20)) vector_cosine_ops) WHERE vector_dims(v) = 20 AND id % 2 = 0;
+CREATE INDEX ivf_inspect_half ON ivf_inspect_check USING ivf ((subvector(v, 1, 3)::halfvec(3)) halfvec_l2_ops);
+CREATE FUNCTION pg_temp.check_all() RETURNS TABLE (index name, problem text) LANGUAGE sql AS $$
+	SELECT indexname, problem FROM pg_indexes, vector_check(indexname::regclass) c WHERE tablename LIKE 'ivf\_inspect%' AND indexdef ~ 'USING ivf'
+$$;
+SELECT * FROM pg_temp.check_all();
+INSERT INTO ivf_inspect_check SELECT id + 10000, v FROM ivf_inspect WHERE id BETWEEN 1001 AND 1600;
+DELETE FROM ivf_inspect_check WHERE id % 7 = 3;
+UPDATE ivf_inspect_check SET id = id + 1 WHERE id % 7 = 4;
+SELECT * FROM pg_temp.check_all();
+VACUUM ivf_inspect_check;
+SELECT * FROM pg_temp.check_all();
+-- trained anew from codes
+INSERT INTO ivf_inspect_check SELECT id + 20000, v FROM ivf_inspect;
+VACUUM ivf_inspect_check;
+SELECT generation > 1 AS trained_anew FROM vector_index_stats('ivf_inspect_l2');
+SELECT * FROM pg_temp.check_all();
+DROP TABLE ivf_inspect_check;
+
 -- ---- what is refused ----
 
 CREATE TABLE ivf_inspect_part (k int, v vector(2)) PARTITION BY LIST (k);
@@ -128,7 +155,7 @@ CREATE TABLE ivf_inspect_part_1 PARTITION OF ivf_inspect_part FOR VALUES IN (1);
 CREATE INDEX ivf_inspect_part_v ON ivf_inspect_part USING ivf (v);
 CREATE ROLE ivf_inspect_stranger;
 CREATE FUNCTION pg_temp.try_all(index text) RETURNS TABLE (function text, answer text) LANGUAGE sql AS $$
-	SELECT f, pg_temp.try(format('SELECT * FROM %s(%L)', f, index)) FROM unnest(ARRAY['vector_index_stats', 'vector_index_calibration']) f
+	SELECT f, pg_temp.try(format('SELECT * FROM %s(%L)', f, index)) FROM unnest(ARRAY['vector_index_stats', 'vector_index_calibration', 'vector_check']) f
 $$;
 SELECT * FROM pg_temp.try_all('ivf_inspect_part_v');
 SELECT * FROM pg_temp.try_all('ivf_inspect_id');

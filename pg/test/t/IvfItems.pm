@@ -153,6 +153,7 @@ sub index_is_right
 	my ($by_index, $exact) = split /\n/, $node->safe_psql('postgres',
 		"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT all_rows(true); SELECT all_rows(false); COMMIT");
 	my $good = is($by_index, $exact, "$what: every row is found by index, once");
+	is($node->safe_psql('postgres', "SELECT * FROM vector_check('items_index')"), '', "$what: nothing is wrong with any page");
 	my $recall = $node->safe_psql('postgres',
 		'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT items_recall(20); COMMIT');
 

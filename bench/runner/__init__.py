@@ -1,2 +1,0 @@
-# The parts of bench/run; see README.md.
-# SPDX-License-Identifier: Apache-2.0
