@@ -59,6 +59,13 @@
 	} while (0)
 #endif
 
+/* Whether an error has been noted in *context. */
+#if PG_VERSION_NUM >= 160000
+#define OMEN_INPUT_FAILED(context) SOFT_ERROR_OCCURRED(context)
+#else
+#define OMEN_INPUT_FAILED(context) false
+#endif
+
 /* Lets vacuum pause; since 18 it is told whether for ANALYZE. */
 #if PG_VERSION_NUM >= 180000
 #define vacuum_delay_point_compat() vacuum_delay_point(false)

@@ -124,8 +124,12 @@ omen_u4_decode(const uint8_t *code, const OmenCodeFactors *factors, uint32_t dim
 {
 	for (uint32_t i = 0; i < dim; i++)
 		out[i] = factors->scale * ((float) ((code[i / 2] >> (4 * (i & 1))) & 15) - 7.5f);
-	/* |r| tan(angle between r and its code) */
-	*error_norm = factors->error * sqrtf((float) (dim - 1)) / 2.0f;
+	/*
+	 * |r| tan(angle between r and its code); and what rounding may have hidden
+	 * of it when the code is nearly exact, for the tangent comes from a cosine.
+	 */
+	*error_norm = sqrtf(factors->error * factors->error * (float) (dim - 1) / 4.0f +
+						omen_simd->dot_f32(out, out, dim) * (float) (64 + dim) * 0x1p-22f);
 }
 
 OmenStatus

@@ -438,7 +438,8 @@ test_u4_decode(void **state)
 			omen_u4_encode(residual, origin, dim, code, &factors);
 			omen_u4_decode(code, &factors, dim, decoded, &said);
 			lost = sqrt(distance_sq(residual, decoded, dim));
-			assert_true(fabs(said - lost) < 1e-3 * lost);
+			/* At most: with an allowance for rounding that grows with the dimensions. */
+			assert_true(said >= lost && said < 1.06 * lost);
 			for (uint32_t d = 0; d < dim; d++)
 			{
 				along += ((double) residual[d] - decoded[d]) * residual[d];

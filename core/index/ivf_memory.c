@@ -119,6 +119,7 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	float	   *vectors;
 	float	   *norm_sq;
 	float	   *lift_sq;
+	uint8_t    *last;
 	float	   *scratch;
 	uint32_t   *list;
 	OmenKeyed  *order;
@@ -142,6 +143,7 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	vectors = omen_arena_alloc(arena, (size_t) count * padded, sizeof(float));
 	norm_sq = omen_arena_alloc(arena, count, sizeof(float));
 	lift_sq = omen_arena_zero(arena, count, sizeof(float));
+	last = omen_arena_zero(arena, count, 1);
 	scratch = omen_arena_alloc(arena, omen_ivf_encode_scratch(padded), sizeof(float));
 	list = omen_arena_zero(arena, count, sizeof(uint32_t));
 	order = omen_arena_alloc(arena, count, sizeof(OmenKeyed));
@@ -164,6 +166,7 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 		omen_ivf_point(&index->rotation, metric, NULL, *index->model.lift_sq, rows + (size_t) r * dim,
 					   scratch, &point);
 		lift_sq[r] = point.lift_sq;
+		last[r] = (uint8_t) point.last;
 		for (uint32_t d = 0; d < padded; d++)
 			index->model.mean[d] += point.vector[d] / (float) count;
 	}
@@ -233,8 +236,7 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 			.lift_sq = lift_sq[r],
 			.keys = keys_of(r, keys, key_room),
 		};
-		if (metric == OMEN_COSINE)
-			point.last = omen_simd->norm_sq_f32(rows + (size_t) r * dim, dim) <= 0;
+		point.last = last[r];
 		omen_ivf_encode(&index->model, &point, list[r], tid, scratch, record, postings + (size_t) r * posting_bytes);
 		memcpy(&stored, postings + (size_t) (r + 1) * posting_bytes - sizeof(stored), sizeof(stored));
 		stored.slot = store_record(index, record);
@@ -302,11 +304,26 @@ OmenStatus
 memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 {
 	uint32_t	padded = index->model.dim_padded;
+	float	   *scratch = malloc(2 * (size_t) padded * sizeof(float));
+	OmenPoint	point = {.vector = scratch + padded};
+	OmenStatus	status;
+
+	omen_ivf_point(&index->rotation, index->model.metric, index->model.mean, *index->model.lift_sq,
+				   row, scratch, &point);
+	status = memory_index_add(index, &point, number);
+	free(scratch);
+	return status;
+}
+
+OmenStatus
+memory_index_add(MemoryIndex *index, const OmenPoint *point, uint32_t number)
+{
+	uint32_t	padded = index->model.dim_padded;
 	uint32_t	keys = index->model.keys;
 	uint32_t	posting_bytes = omen_posting_bytes(padded, keys);
 	uint64_t	key_room[OMEN_KEYS_MAX];
+	OmenPoint	keyed = *point;
 	OmenArena	arena;
-	OmenPoint	point;
 	OmenCodeQuery query;
 	OmenNearest nearest;
 	OmenRowRecord *record;
@@ -324,13 +341,11 @@ memory_index_insert(MemoryIndex *index, const float *row, uint32_t number)
 	scratch = omen_arena_alloc(&arena, omen_ivf_encode_scratch(padded), sizeof(float));
 	record = omen_arena_alloc(&arena, 1, omen_row_bytes(padded, keys));
 	posting = omen_arena_alloc(&arena, 1, posting_bytes);
-	point.vector = query.vector;
-	omen_ivf_point(&index->rotation, index->model.metric, index->model.mean, *index->model.lift_sq,
-				   row, scratch, &point);
+	memcpy(query.vector, point->vector, padded * sizeof(float));
 	omen_code_query_prepare(&query);
 	list = omen_nearest_list(&nearest, &index->model, &query);
-	point.keys = keys_of(number, keys, key_room);
-	omen_ivf_encode(&index->model, &point, list,
+	keyed.keys = keys_of(number, keys, key_room);
+	omen_ivf_encode(&index->model, &keyed, list,
 					(OmenTid) {(uint16_t) (number >> 16), (uint16_t) number, 1}, scratch, record, posting);
 	slot = store_record(index, record);
 	memcpy(&stored, posting + posting_bytes - sizeof(stored), sizeof(stored));

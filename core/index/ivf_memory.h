@@ -41,6 +41,9 @@ void		memory_index_free(MemoryIndex *index);
 /* Appends one row to the tail that its list is in. */
 OmenStatus	memory_index_insert(MemoryIndex *index, const float *row, uint32_t number);
 
+/* The same for a point that is in index space already. */
+OmenStatus	memory_index_add(MemoryIndex *index, const OmenPoint *point, uint32_t number);
+
 static inline uint32_t
 row_of_tid(OmenTid tid)
 {

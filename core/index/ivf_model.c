@@ -16,6 +16,14 @@
 #define MODEL_MAGIC 0x4C444D6Fu
 #define MODEL_VERSION 1
 
+/*
+ * Vectors shorter or longer have no direction that the operator, which squares
+ * in single precision, could tell: it answers NaN, or something that has
+ * nothing to do with their angle.
+ */
+#define COSINE_NORM_SQ_MIN 1e-34
+#define COSINE_NORM_SQ_MAX 3e38
+
 typedef struct ModelHeader
 {
 	uint32_t	magic;
@@ -270,9 +278,10 @@ omen_ivf_point(const OmenRotation *rotation, OmenMetric metric, const float *mea
 	omen_rotation_apply(rotation, vector, out, scratch);
 	if (metric == OMEN_COSINE)
 	{
-		float		inverse = norm_sq > 0 ? (float) (1.0 / sqrt(norm_sq)) : 0.0f;
+		float		inverse;
 
-		point->last = norm_sq <= 0;
+		point->last = !(norm_sq >= COSINE_NORM_SQ_MIN && norm_sq <= COSINE_NORM_SQ_MAX);
+		inverse = point->last ? 0.0f : (float) (1.0 / sqrt(norm_sq));
 		for (uint32_t d = 0; d < dim; d++)
 			out[d] *= inverse;
 	}

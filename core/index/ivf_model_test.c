@@ -354,11 +354,16 @@ test_points_without_distance(void **state)
 	assert_true(point.last);
 	omen_ivf_point(&rotation, OMEN_INNER_PRODUCT, NULL, 9, row, NULL, &point);
 	assert_true(point.last);
-	/* Only its direction counts. */
+	omen_ivf_point(&rotation, OMEN_COSINE, NULL, 0, row, NULL, &point);
+	assert_true(point.last);
+	/* Only its direction counts, unless squares underflow. */
 	for (uint32_t d = 0; d < 64; d++)
-		row[d] = d < 2 ? 1e-30f : 0;
+		row[d] = d < 2 ? 1e-15f : 0;
 	omen_ivf_point(&rotation, OMEN_COSINE, NULL, 0, row, NULL, &point);
 	assert_false(point.last);
+	row[0] = row[1] = 1e-20f;
+	omen_ivf_point(&rotation, OMEN_COSINE, NULL, 0, row, NULL, &point);
+	assert_true(point.last);
 	omen_arena_reset(&arena);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ivf_condition.h"
+#include "ivf_list.h"
 #include "omen/select.h"
 
 #define LAST OMEN_ADD_LAST
@@ -22,14 +23,6 @@
  * than strangers do.
  */
 #define LISTS_SURE 8
-
-/* A code that passed the scan. */
-typedef struct OmenScanned
-{
-	float		lower;			/* its estimate less its bound */
-	float		estimate;
-	uint32_t	slot;
-} OmenScanned;
 
 _Static_assert(sizeof(OmenListRank) == sizeof(OmenKeyed), "ranks are sorted as keyed items");
 
@@ -41,8 +34,9 @@ typedef struct ListView
 	float		gap_error;		/* epsilon x |q - c|: what a unit of a code's error costs */
 } ListView;
 
-static OmenStatus
-grow(OmenIvfSearch *search, void **items, uint32_t *room, uint32_t need, size_t item_bytes, uint32_t used)
+OmenStatus
+omen_search_grow(OmenIvfSearch *search, void **items, uint32_t *room, uint32_t need, size_t item_bytes,
+				 uint32_t used)
 {
 	uint32_t	larger = *room ? *room : 256;
 	void	   *memory;
@@ -110,9 +104,9 @@ limit(const OmenIvfSearch *search)
 		INFINITY : search->nearest[0];
 }
 
-static OmenStatus
-read_page(OmenIvfSearch *search, uint32_t block, OmenPageKind kind, uint32_t generation,
-		  const void **page, uintptr_t *handle)
+OmenStatus
+omen_search_page(OmenIvfSearch *search, uint32_t block, OmenPageKind kind, uint32_t generation,
+				 const void **page, uintptr_t *handle)
 {
 	OmenStatus	status;
 
@@ -139,6 +133,12 @@ note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, ui
 	float		step = 2.0f * query->lut_step;
 	float		base = 2.0f * query->lut_base - query->sum;
 
+	search->stats.codes_scanned += count;
+	if (search->range != NULL)
+	{
+		omen_range_note(search, sums, count, mask, add, scale, error, slot);
+		return;
+	}
 	for (uint32_t i = 0; i < count; i++)
 	{
 		float		product = step * (float) (int32_t) sums[i] + base;
@@ -152,14 +152,13 @@ note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, ui
 	for (uint32_t i = 0; i < count; i++)
 		if (lower[i] < worst && slot[i] != OMEN_NO_SLOT && (mask >> i & 1))
 			search->scanned[search->scanned_count++] = (OmenScanned) {lower[i], estimate[i], slot[i]};
-	search->stats.codes_scanned += count;
 }
 
 static OmenStatus
 room_for_block(OmenIvfSearch *search)
 {
-	return grow(search, (void **) &search->scanned, &search->scanned_room,
-				search->scanned_count + OMEN_BLOCK_CODES, sizeof(OmenScanned), search->scanned_count);
+	return omen_search_grow(search, (void **) &search->scanned, &search->scanned_room,
+							search->scanned_count + OMEN_BLOCK_CODES, sizeof(OmenScanned), search->scanned_count);
 }
 
 /* A page of the packed run, held while places on it are read. */
@@ -183,7 +182,7 @@ packed_turn_to(OmenIvfSearch *search, PackedReader *reader, uint32_t page)
 	reader->body = NULL;
 	if (page >= search->meta.packed_pages)
 		return omen_fail(&search->error, OMEN_CORRUPT, "a list runs past the packed pages");
-	status = read_page(search, search->model->packed_map[page], OMEN_PAGE_PACKED, search->meta.generation,
+	status = omen_search_page(search, search->model->packed_map[page], OMEN_PAGE_PACKED, search->meta.generation,
 					   &memory, &reader->handle);
 	if (status != OMEN_OK)
 		return status;
@@ -232,8 +231,8 @@ scan_packed_codes(OmenIvfSearch *search, PackedReader *reader, OmenPackedPlace *
 #define EXPECT_BYTES 1024
 
 /* Has the pages of a list's packed part on their way while another list is scanned. */
-static void
-expect_list(OmenIvfSearch *search, uint32_t list)
+void
+omen_search_expect(OmenIvfSearch *search, uint32_t list)
 {
 	const OmenListStart *start = &search->model->start[list];
 	uint64_t	end = start->place.offset +
@@ -383,7 +382,7 @@ scan_tail(OmenIvfSearch *search, const ListView *view)
 	uint32_t	passed = OMEN_NO_BLOCK;
 	uint64_t	pages = 0;
 
-	status = read_page(search, search->model->directory_map[tail / OMEN_DIRECTORY_PER_PAGE], OMEN_PAGE_DIRECTORY,
+	status = omen_search_page(search, search->model->directory_map[tail / OMEN_DIRECTORY_PER_PAGE], OMEN_PAGE_DIRECTORY,
 					   search->meta.generation, &page, &handle);
 	if (status != OMEN_OK)
 		return status;
@@ -393,7 +392,7 @@ scan_tail(OmenIvfSearch *search, const ListView *view)
 	gathered.count = 0;
 	for (uint32_t block = entry.tail_first; block != OMEN_NO_BLOCK && status == OMEN_OK;)
 	{
-		status = read_page(search, block, OMEN_PAGE_TAIL, search->meta.generation, &page, &handle);
+		status = omen_search_page(search, block, OMEN_PAGE_TAIL, search->meta.generation, &page, &handle);
 		if (status != OMEN_OK)
 			return status;
 		if (omen_page_trailer_const(page)->list != tail)
@@ -413,6 +412,19 @@ scan_tail(OmenIvfSearch *search, const ListView *view)
 	return status == OMEN_OK ? scan_gathered(search, view, &gathered) : status;
 }
 
+OmenStatus
+omen_search_list(OmenIvfSearch *search, uint32_t list, float distance)
+{
+	ListView	view = view_list(search, list, distance);
+	OmenStatus	status = OMEN_OK;
+
+	search->stats.lists_probed++;
+	search->scanned_count = 0;
+	if (search->model->start[list].count > 0)
+		status = scan_packed(search, &view);
+	return status == OMEN_OK && search->meta.has_tails ? scan_tail(search, &view) : status;
+}
+
 /* ---- reading row records ---- */
 
 static OmenStatus
@@ -426,7 +438,7 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 	uintptr_t	handle;
 	ListView	view = *scanned_in;
 	OmenHit		hit = {.slot = slot};
-	OmenStatus	status = read_page(search, slot / per_page, OMEN_PAGE_ROW, search->meta.row_generation,
+	OmenStatus	status = omen_search_page(search, slot / per_page, OMEN_PAGE_ROW, search->meta.row_generation,
 								   &page, &handle);
 
 	if (status != OMEN_OK)
@@ -440,12 +452,10 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 		search->store.release(search->store.context, handle);
 		return OMEN_OK;
 	}
+	/* Another row's slot by now, or a posting outside its row's own list. */
 	if (record->list != view.list)
-	{
-		/* Another row's slot by now, or a posting outside its row's own list. */
 		view = view_list(search, record->list,
 						 omen_ranking_distance(&search->ranking, search->model, &search->query, record->list));
-	}
 	hit.tid = record->tid;
 	hit.place = record->place;
 	hit.estimate = record->factors.add + view.gap_sq -
@@ -457,7 +467,7 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 
 	if (hit.estimate - hit.bound > limit(search))
 		return OMEN_OK;
-	status = grow(search, (void **) &search->hits, &search->hit_room, search->hit_count + 1,
+	status = omen_search_grow(search, (void **) &search->hits, &search->hit_room, search->hit_count + 1,
 				  sizeof(OmenHit), search->hit_count);
 	if (status != OMEN_OK)
 		return status;
@@ -623,14 +633,9 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 			search->stats.lists_skipped++;
 			continue;
 		}
-		search->stats.lists_probed++;
-		search->scanned_count = 0;
 		if (i + 1 < probes)
-			expect_list(search, search->ranking.ranks[i + 1].list);
-		if (model->start[rank->list].count > 0)
-			status = scan_packed(search, &view);
-		if (status == OMEN_OK && search->meta.has_tails)
-			status = scan_tail(search, &view);
+			omen_search_expect(search, search->ranking.ranks[i + 1].list);
+		status = omen_search_list(search, rank->list, rank->distance);
 		if (status == OMEN_OK)
 			status = read_scanned(search, &view);
 	}

@@ -125,7 +125,7 @@ typedef struct OmenPoint
 	float	   *vector;			/* [dim_padded] rotated, normalised for cosine, mean subtracted */
 	float		lift_sq;		/* inner product: model's lift_sq - |x|^2 (may be negative); else 0 */
 	float		lost;			/* length of what is known to be wrong with `vector`: 0 unless decoded */
-	int			last;			/* cosine of a zero vector, or overflow: no finite distance */
+	int			last;			/* cosine of a zero vector or nearly so, or overflow: no distance that means anything */
 	const uint64_t *keys;		/* [model's keys] the row's; NULL when there are none */
 	OmenTid		place;			/* where it was read out of line; zeros: not known */
 } OmenPoint;
@@ -148,7 +148,8 @@ void		omen_ivf_encode(const OmenIvfModel *model, const OmenPoint *point, uint32_
 
 /*
  * A row record's vector back in rotated space, the mean added again, as near
- * as four bits tell.  Returns the length of what is wrong.
+ * as four bits tell.  Returns the length of what is wrong (but for what
+ * meta.lost says of the record itself), at most.
  */
 float		omen_ivf_decode(const OmenIvfModel *model, const OmenRowRecord *record, float *out, float *scratch);
 
@@ -292,6 +293,7 @@ typedef struct OmenIvfSearch
 	int			all_found;		/* every row that meets the filter is among the hits */
 	uint32_t   *masks;			/* of the list at hand: a bit for each posting that meets them */
 	uint32_t	mask_room;
+	struct OmenRange *range;	/* NULL: the nearest are wanted */
 	OmenSearchStats stats;
 	OmenError	error;
 } OmenIvfSearch;
@@ -313,6 +315,23 @@ void		omen_ivf_search_begin(OmenIvfSearch *search);
  * been rewritten since the model was read; search->error tells of failures.
  */
 OmenStatus	omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort);
+
+/* ---- searching within a range ---- */
+
+/*
+ * Takes the row pointers of rows that may lie in the range; some come more
+ * than once.  Anything but OMEN_OK ends the search.
+ */
+typedef OmenStatus (*OmenRangeTake) (void *context, const OmenTid *tids, uint32_t count);
+
+/*
+ * Finds every row whose distance to the query, as the operator gives it (L2:
+ * not squared; inner product: negative), may be `radius` or less.  No row is
+ * left out by an estimate, only by bounds that always hold; see ivf_range.c.
+ * The query is in search->query.vector by omen_ivf_point() with a mean of NULL;
+ * omen_ivf_search_begin() is not called.  Status as of omen_ivf_search_run().
+ */
+OmenStatus	omen_ivf_search_range(OmenIvfSearch *search, double radius, OmenRangeTake take, void *context);
 
 /* ---- building: packing a list's postings into pages ---- */
 

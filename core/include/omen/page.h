@@ -126,9 +126,11 @@ typedef struct OmenIvfMeta
 	uint64_t	dead_postings;	/* removed by vacuum since */
 	uint32_t	keys;			/* columns indexed beside the vector */
 	uint32_t	key_pages;		/* in the run of keys; where each is, the model knows */
+	float		lost;			/* how far a row may be from the place its record codes, its code's error apart */
+	uint32_t	reserved;
 } OmenIvfMeta;
 
-_Static_assert(sizeof(OmenIvfMeta) == 104, "meta layout");
+_Static_assert(sizeof(OmenIvfMeta) == 112, "meta layout");
 
 OmenStatus	omen_ivf_meta_check(const void *page, OmenIvfMeta *meta, OmenError *err);
 

@@ -84,7 +84,7 @@ void		omen_u4_encode(const float *residual, const float *center, uint32_t dim,
 /*
  * out = the residual from its four-bit code, scaled so that products with it
  * are right on average: |out|^2 = |residual|^2 + error_norm^2, where *error_norm
- * is the length of what is wrong.  (The least-squares reconstruction, shorter,
+ * is the length of what is wrong, at most.  (The least-squares reconstruction, shorter,
  * would put all that lies near the residual too far from it.)
  */
 void		omen_u4_decode(const uint8_t *code, const OmenCodeFactors *factors, uint32_t dim,

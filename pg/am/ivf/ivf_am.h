@@ -38,7 +38,12 @@ typedef struct IvfOptions
 
 #define IVF_DISTANCE_PROC 1		/* (type, type) returns float8: orders as the operator does */
 #define IVF_TYPE_PROC 2			/* (internal) returns internal: the IvfType below */
-#define IVF_PROC_COUNT 2
+#define IVF_SPHERE_PROC 3		/* (type, float8) returns the right operand of IVF_RANGE_STRATEGY */
+#define IVF_CLOSED_SPHERE_PROC 4	/* the same for distances that may equal the radius */
+#define IVF_PROC_COUNT 4
+
+#define IVF_DISTANCE_STRATEGY 1 /* orders */
+#define IVF_RANGE_STRATEGY 2	/* (type, sphere): whether the distance is within the sphere's radius */
 
 typedef struct IvfType
 {
@@ -246,6 +251,12 @@ extern void ivf_figures_note(const IvfFigures *figures);
 extern void ivf_figures_add(IvfFigures *sum, const IvfFigures *figures);
 
 extern void ivf_explain_init(void);
+
+/* Rows within a range (ivf_range_scan.c). */
+extern int64 ivf_get_bitmap(IndexScanDesc scan, TIDBitmap *bitmap);
+
+/* Finds conditions on plain distances that the index can answer (ivf_rewrite.c). */
+extern void ivf_rewrite_init(void);
 
 /* ---- what the executor wants of a scan (ivf_limit.c) ---- */
 

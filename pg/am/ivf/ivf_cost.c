@@ -30,9 +30,28 @@
 #define COST_CODE (0.01 * cpu_operator_cost)
 #define COST_RECORD (40 * cpu_operator_cost)
 #define COST_FETCH (400 * cpu_operator_cost)
+/* Bounds that always hold cost three times as much, and let more records through than rows. */
+#define COST_RANGE_CODE (3 * COST_CODE)
+#define RANGE_RECORDS 3
 /* For ten rows: records read, and rows fetched. */
 #define RECORDS 60
 #define FETCHES 20
+
+/* Whether there is a condition on the vector. */
+static bool
+has_range(const IndexPath *path)
+{
+	ListCell   *cell;
+
+	foreach(cell, path->indexclauses)
+	{
+		IndexClause *clause = lfirst_node(IndexClause, cell);
+
+		if (clause->indexcol == 0 && IsA(linitial_node(RestrictInfo, clause->indexquals)->clause, OpExpr))
+			return true;
+	}
+	return false;
+}
 
 void
 ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
@@ -44,13 +63,20 @@ ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	double		lists = omen_ivf_lists_for((uint64) rows);
 	double		probed = Min(lists, 10 + sqrt(lists));
 
-	*selectivity = 1;
+	*selectivity = clauselist_selectivity(root, get_quals_from_indexclauses(path->indexclauses),
+										  index->rel->relid, JOIN_INNER, NULL);
 	*correlation = 0;
 	*pages = index->pages;
 	if (path->indexorderbys == NIL)
 	{
-		/* Good for nothing but an order by distance. */
-		*startup = *total = get_float8_infinity();
+		if (has_range(path))
+		{
+			*startup = (lists + rows) * COST_RANGE_CODE;
+			*total = *startup + Min(rows, rows * *selectivity * RANGE_RECORDS) * COST_RECORD;
+		}
+		else
+			/* Good for nothing but distances. */
+			*startup = *total = get_float8_infinity();
 		return;
 	}
 	*startup = (lists + rows * probed / lists) * COST_CODE;

@@ -13,6 +13,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/relscan.h"
 #include "am/ivf/ivf_am.h"
 #include "commands/explain.h"
 #if OMEN_EXPLAIN_PER_NODE
@@ -94,12 +95,15 @@ wants_figures(const ExplainState *es)
 static bool
 figures_of(PlanState *state, IvfFigures *figures)
 {
-	IndexScanState *scan = (IndexScanState *) state;
+	IndexScanDesc scan = NULL;
 
-	if (!IsA(state, IndexScanState) || scan->iss_ScanDesc == NULL ||
-		scan->iss_RelationDesc->rd_indam->ambeginscan != ivf_begin_scan)
+	if (IsA(state, IndexScanState))
+		scan = ((IndexScanState *) state)->iss_ScanDesc;
+	else if (IsA(state, BitmapIndexScanState))
+		scan = ((BitmapIndexScanState *) state)->biss_ScanDesc;
+	if (scan == NULL || scan->indexRelation->rd_indam->ambeginscan != ivf_begin_scan)
 		return false;
-	*figures = ivf_scan_figures(scan->iss_ScanDesc);
+	*figures = ivf_scan_figures(scan);
 	return figures->scans > 0;
 }
 

@@ -44,6 +44,7 @@ ivf_init(void)
 	OMEN_RESERVE_SETTINGS("vector");
 	ivf_limit_init();
 	ivf_explain_init();
+	ivf_rewrite_init();
 }
 
 static bytea *
@@ -110,6 +111,7 @@ ivfhandler(PG_FUNCTION_ARGS)
 	am->ambeginscan = ivf_begin_scan;
 	am->amrescan = ivf_rescan;
 	am->amgettuple = ivf_get_tuple;
+	am->amgetbitmap = ivf_get_bitmap;
 	am->amendscan = ivf_end_scan;
 	PG_RETURN_POINTER(am);
 }

@@ -411,8 +411,8 @@ ivf_conditions(IndexScanDesc scan, OmenFilter *filter)
 
 		if (key->sk_attno == 1)
 		{
-			/* Rows without a vector are not in the index. */
-			if (!(key->sk_flags & SK_SEARCHNOTNULL))
+			/* Rows without a vector are not in the index, and nothing is within NULL; ranges are tested elsewhere. */
+			if ((key->sk_flags & SK_ISNULL) && !(key->sk_flags & SK_SEARCHNOTNULL))
 				return false;
 			continue;
 		}

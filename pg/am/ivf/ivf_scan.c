@@ -17,6 +17,10 @@
  * comes after all others: the only case in which a row is out of order, rather
  * than missing.
  *
+ * A condition on the distance besides the order ends a scan that runs out of
+ * rows within it: what is left in the range is then fetched as a whole, by
+ * bounds that always hold (ivf_range_scan.c).
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "postgres.h"
@@ -24,9 +28,7 @@
 
 #include <math.h>
 
-#include "access/relscan.h"
-#include "access/tableam.h"
-#include "am/ivf/ivf_am.h"
+#include "am/ivf/ivf_scan.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -43,81 +45,6 @@
 #define PROBES_MIN 12
 /* Each such round asks for so many times as many. */
 #define ROWS_GROWTH 4
-
-typedef enum FetchedState
-{
-	FETCHED_WAITING,			/* qualifies and has not left the scan */
-	FETCHED_LEFT,
-	FETCHED_OUT					/* invisible, or fails the conditions */
-} FetchedState;
-
-/* A row fetched from the table. */
-typedef struct FetchedRow
-{
-	double		distance;		/* as the operator orders; NaN becomes infinity */
-	ItemPointerData tid;
-	FetchedState state;
-} FetchedRow;
-
-/* A fetched row by its tid, for rounds after the first. */
-typedef struct SeenRow
-{
-	ItemPointerData tid;		/* hash key */
-	uint32		at;
-} SeenRow;
-
-typedef struct IvfScan
-{
-	const IvfType *type;
-	MemoryContext context;		/* of this rescan: everything below */
-	MemoryContext row_context;	/* of one fetched row */
-	bool		started;
-	bool		exhausted;		/* the whole index has been searched */
-
-	/* the query */
-	Datum		query;			/* detoasted; 0 when NULL */
-	double		query_norm_sq;
-	FmgrInfo   *distance;
-	Oid			collation;
-
-	/* the search */
-	OmenIvfMeta meta;
-	IvfModel   *model;
-	IndexPageReader reader;
-	OmenIvfSearch *search;
-	double		recall;
-	OmenFilter	filter;			/* by columns beside the vector */
-	double		table_rows;		/* about */
-	bool		grown;			/* by a fifth or more since the lists were written */
-
-	/* the table */
-	IndexFetchTableData *fetch;
-	ToastReader *toast;
-	BlockNumber table_blocks;	/* known to exist */
-	TupleTableSlot *slot;
-	AttrNumber	column;			/* 0: an expression */
-	IndexInfo  *info;
-	EState	   *estate;			/* for an expression */
-	ExprState  *qual;
-	ExprState  *index_qual;		/* what the conditions on keys stand for */
-	ExprContext *qual_context;	/* NULL: neither is known */
-
-	/* what is wanted, and what there is */
-	int64		wanted;			/* -1: unknown */
-	double		rows_asked;		/* of the last round */
-	FetchedRow *rows;
-	uint32		row_count;
-	uint32		row_room;
-	struct HTAB *seen;			/* NULL in the first round */
-	uint32	   *order;			/* rows ready to leave, nearest first */
-	uint32		order_count;
-	uint32		order_next;
-	int64		left;			/* rows that have left */
-	double		last_distance;	/* of the last that left */
-
-	IvfFigures	figures;		/* of this rescan */
-	IvfFigures	past;			/* of those before it */
-} IvfScan;
 
 IndexScanDesc
 ivf_begin_scan(Relation index, int keys, int orderbys)
@@ -206,14 +133,17 @@ ivf_scan_figures(IndexScanDesc scan)
 }
 
 /* After each round. */
-static void
-note_figures(IvfScan *ivf)
+void
+ivf_scan_note(IvfScan *ivf)
 {
+	OmenSearchStats none = {0};
+	const OmenSearchStats *search = ivf->search != NULL ? &ivf->search->stats : &none;
+
 	ivf->figures.rounds++;
-	ivf->figures.lists_probed = ivf->search->stats.lists_probed;
-	ivf->figures.lists_skipped = ivf->search->stats.lists_skipped;
-	ivf->figures.codes_scanned = ivf->search->stats.codes_scanned;
-	ivf->figures.records_read = ivf->search->stats.records_read;
+	ivf->figures.lists_probed = search->lists_probed + ivf->ranged.lists_probed;
+	ivf->figures.lists_skipped = search->lists_skipped;
+	ivf->figures.codes_scanned = search->codes_scanned + ivf->ranged.codes_scanned;
+	ivf->figures.records_read = search->records_read + ivf->ranged.records_read;
 	ivf->figures.rows_fetched = ivf->row_count;
 	ivf_figures_note(&ivf->figures);
 }
@@ -326,6 +256,7 @@ start(IndexScanDesc scan, IvfScan *ivf)
 	open_index(scan, ivf);
 	open_table(scan, ivf);
 	take_wish(scan, ivf);
+	ivf->range = ivf_range_key(scan);
 	pgstat_count_index_scan(scan->indexRelation);
 	MemoryContextSwitchTo(old);
 	ivf->started = true;
@@ -381,7 +312,7 @@ fetch_row(IndexScanDesc scan, IvfScan *ivf, ItemPointerData tid, ItemPointerData
 	if (!table_index_fetch_tuple(ivf->fetch, &tid, scan->xs_snapshot, ivf->slot, &call_again, &all_dead))
 		return row;
 	old = MemoryContextSwitchTo(ivf->row_context);
-	if (indexed_value(ivf, &value) && passes_conditions(ivf))
+	if (indexed_value(ivf, &value) && ivf_within_range(ivf, value, &place) && passes_conditions(ivf))
 	{
 		row.state = FETCHED_WAITING;
 		if (ivf->query != (Datum) 0)
@@ -534,6 +465,29 @@ fetch_hits(IndexScanDesc scan, IvfScan *ivf, int64 wanted)
 	return qualified;
 }
 
+/* All rows of the range; returns how many qualified. */
+static uint32
+fetch_range(IndexScanDesc scan, IvfScan *ivf)
+{
+	MemoryContext old = MemoryContextSwitchTo(ivf->context);
+	IvfRangeRows *rows = ivf_range_rows(scan);
+	uint32		qualified = 0;
+
+	MemoryContextSwitchTo(old);
+	for (uint64 i = 0; i < rows->count; i++)
+	{
+		OmenHit		hit = {
+			.tid = {rows->tids[i].ip_blkid.bi_hi, rows->tids[i].ip_blkid.bi_lo, rows->tids[i].ip_posid}
+		};
+		const FetchedRow *row;
+
+		CHECK_FOR_INTERRUPTS();
+		row = row_of_hit(scan, ivf, &hit);
+		qualified += row->state == FETCHED_WAITING && row->distance >= ivf->last_distance;
+	}
+	return qualified;
+}
+
 static IvfScan *sorting;		/* qsort's third argument */
 
 static int
@@ -607,17 +561,28 @@ search_round(IndexScanDesc scan, IvfScan *ivf)
 	/* Not knowing, half of what is asked for: neighbours of the rest may be missing. */
 	batch = ivf->wanted >= 0 ? ivf->wanted - ivf->left : (int64) (ivf->rows_asked - ivf->left) / 2;
 	batch = Max(batch, 1);
+	/* A range without a limit is wanted whole, and then it comes in order. */
+	if (ivf->range != NULL && ivf->wanted < 0)
+	{
+		ivf->left_range = true;
+		batch = PG_INT64_MAX;
+	}
 	for (;;)
 	{
-		bool		everything = ivf->rows_asked >= ivf->table_rows;
+		bool		everything = ivf->rows_asked >= ivf->table_rows || ivf->left_range;
 		uint32		k = everything ? OMEN_K_ALL : (uint32) ivf->rows_asked;
 
 		if (ivf->row_count > 0 && ivf->seen == NULL)
 			begin_seen(ivf);
-		run_search(scan, ivf, k, effort_for(ivf, k));
-		qualified = fetch_hits(scan, ivf, batch);
-		note_figures(ivf);
-		everything = everything || ivf->search->all_found;
+		if (everything && ivf->range != NULL)
+			qualified = fetch_range(scan, ivf);
+		else
+		{
+			run_search(scan, ivf, k, effort_for(ivf, k));
+			qualified = fetch_hits(scan, ivf, batch);
+			everything = everything || ivf->search->all_found;
+		}
+		ivf_scan_note(ivf);
 		if (ivf->search->stopped)
 		{
 			ereport(NOTICE,
@@ -643,6 +608,8 @@ ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	FetchedRow *row;
 
 	Assert(ScanDirectionIsForward(direction));
+	if (scan->numberOfOrderBys == 0)
+		return ivf_next_of_range(scan);
 	if (!ivf->started)
 		start(scan, ivf);
 	while (ivf->order_next >= ivf->order_count)

@@ -58,6 +58,7 @@ struct IvfWriter
 	double	   *spread;			/* [lists] sums of squared residuals */
 	uint32	   *list_rows;		/* [lists] */
 	bool		codes_rows;		/* else only postings were added */
+	float		lost;			/* the most that a point lacks */
 
 	/* row pages */
 	PGAlignedBlock row_page;
@@ -314,6 +315,7 @@ ivf_writer_add(IvfWriter *writer, const OmenPoint *point, OmenTid tid)
 	uint64	   *keys = writer->keys + (size_t) writer->waiting * writer->meta.keys;
 
 	writer->codes_rows = true;
+	writer->lost = Max(writer->lost, point->lost);
 	if (writer->meta.keys > 0)
 		memcpy(keys, point->keys, writer->meta.keys * sizeof(uint64));
 	writer->points[writer->waiting] = *point;
@@ -571,6 +573,8 @@ ivf_writer_finish(IvfWriter *writer, BlockNumber free_rows)
 	if (writer->late)
 		write_tails(writer);
 	write_directory(writer);
+	/* What is lost now comes on top of what the decoded records may have been wrong by. */
+	writer->meta.lost += writer->lost;
 	writer->meta.free_rows = free_rows;
 	writer->meta.has_tails = writer->late_rows > 0;
 	writer->meta.written_blocks = RelationGetNumberOfBlocksInFork(writer->index, writer->fork);

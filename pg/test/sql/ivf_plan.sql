@@ -18,7 +18,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP
-		RETURN NEXT regexp_replace(line, '''\[.*\]''', '''[...]''', 'g');
+		RETURN NEXT regexp_replace(line, '\[[-0-9.e,]+\]', '[...]', 'g');
 	END LOOP;
 END $$;
 SELECT pg_temp.plan_of(format('SELECT id FROM ivf_plan ORDER BY v <-> %L LIMIT 10', :'q'));

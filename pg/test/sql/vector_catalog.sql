@@ -14,13 +14,13 @@ WHERE (NOT proisstrict AND prokind = 'f' OR proparallel <> 's') AND proargtypes:
 -- every function names a symbol the library has
 SELECT count(*) > 100 AS all_there, bool_and(probin = '$libdir/omendb_vector') AS ours FROM pg_proc JOIN member ON classid = 'pg_proc'::regclass AND objid = oid WHERE prokind = 'f';
 -- every binary operator that could be turned round says so
-SELECT oid::regoperator FROM pg_operator JOIN member ON classid = 'pg_operator'::regclass AND objid = oid WHERE oprcom = 0 AND oprname NOT IN ('-', '||');
+SELECT oid::regoperator FROM pg_operator JOIN member ON classid = 'pg_operator'::regclass AND objid = oid WHERE oprcom = 0 AND oprname NOT IN ('-', '||') AND oprname !~ '^<<';
 -- and the turned-round one gives the same value, by a function that is there
 SELECT o.oid::regoperator FROM pg_operator o JOIN member ON classid = 'pg_operator'::regclass AND objid = o.oid JOIN pg_operator c ON c.oid = o.oprcom
 WHERE c.oprcom <> o.oid OR c.oprleft <> o.oprright OR c.oprright <> o.oprleft OR c.oprcode = 0;
--- every comparison has its negation and its estimators
+-- every comparison has its negation and its estimators; what lies outside a range is nothing an index could look for
 SELECT oid::regoperator FROM pg_operator JOIN member ON classid = 'pg_operator'::regclass AND objid = oid
-WHERE oprresult = 'bool'::regtype AND (oprnegate = 0 OR oprrest = 0 OR oprjoin = 0);
+WHERE oprresult = 'bool'::regtype AND (oprnegate = 0 AND oprname !~ '^<<' OR oprrest = 0 OR oprjoin = 0);
 -- distances are no conditions: no estimators
 SELECT oid::regoperator FROM pg_operator JOIN member ON classid = 'pg_operator'::regclass AND objid = oid WHERE oprresult <> 'bool'::regtype AND (oprrest <> 0 OR oprjoin <> 0);
 -- types can be sent, received, and are stored uncompressed
