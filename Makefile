@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 PG_VERSION ?= 15
 JOBS ?= $(shell nproc)
 SECONDS ?= 60
-export PG_VERSION JOBS
+export PG_VERSION JOBS BENCH_PEER
 
 B := $(CURDIR)/build
 PRIVATE_PG_CONFIG := $(B)/lib/postgresql/$(PG_VERSION)/bin/pg_config
@@ -41,9 +41,10 @@ torture: build
 	@tools/install_packages.sh test
 	@RUN_TORTURE=1 tests/run $(B)
 
-## bench: the micro-benchmarks
+## bench BENCH_PEER="host=..." BENCH_ARGS="...": micro-benchmarks, then bench/run (see bench/run --help)
 bench: build
 	@tools/run_benches.sh $(B)
+	@bench/run --build $(B) --dataset wordnet384 --quick $(BENCH_ARGS)
 
 ## fuzz SECONDS=60: every fuzz target for so many seconds
 fuzz: deps
@@ -75,7 +76,7 @@ deps:
 ## clean: remove build/ (data folders are never removed)
 clean:
 	@rm -rf $(B)/meson $(B)/meson-* $(B)/pg $(B)/pg-* $(B)/core $(B)/bin $(B)/lib $(B)/share $(B)/include \
-		$(B)/fuzz $(B)/coverage $(B)/test
+		$(B)/bench $(B)/fuzz $(B)/coverage $(B)/test
 	@rmdir $(B) 2>/dev/null || true
 
 help:

@@ -2,7 +2,7 @@
 #
 # install_packages.sh - install what a task needs and the machine lacks.
 #
-#   tools/install_packages.sh GROUP...     groups: build test coverage fuzz
+#   tools/install_packages.sh GROUP...     groups: build test coverage fuzz bench
 #
 # The usual case, nothing missing, must cost next to nothing: it runs before
 # every build.  What is missing is named with its reason before anything
@@ -52,6 +52,7 @@ packages()
 	coverage gcovr adds up line coverage
 	fuzz clang-14 compiles the fuzz targets
 	fuzz libclang-rt-14-dev the fuzzer and the sanitizers to link
+	bench python3-matplotlib draws the plots of bench/run
 	EOF
 }
 
@@ -143,7 +144,7 @@ main()
 	fi
 	if (($# == 0))
 	then
-		fail "which packages?  Name one or more of: build test coverage fuzz"
+		fail "which packages?  Name one or more of: build test coverage fuzz bench"
 	fi
 	while read -r package why
 	do
@@ -152,7 +153,7 @@ main()
 	done < <(wanted "$@")
 	if ((${#names[@]} == 0))
 	then
-		fail "no such group of packages: $*.  There are: build test coverage fuzz"
+		fail "no such group of packages: $*.  There are: build test coverage fuzz bench"
 	fi
 	if ! command -v dpkg-query >/dev/null
 	then

@@ -4,9 +4,8 @@
 #
 #   tools/run_benches.sh BUILD_DIR [PATTERN]
 #
-# Those beside the code (core_benches in core/meson.build), then every
-# executable *.sh and *.py of bench/.  Figures of a busy machine mean nothing:
-# the load is printed first.
+# Those beside the code (core_benches in core/meson.build).  Figures of a busy
+# machine mean nothing: the load is printed first.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
@@ -36,14 +35,5 @@ do
 	then
 		printf '\n%s\n' "$path"
 		"$program"
-	fi
-done
-export OMENDB_TEST_BUILD=$build OMENDB_TEST_SOURCE=$source
-for script in "$source"/bench/*.sh "$source"/bench/*.py
-do
-	if [[ -x $script && $script =~ $pattern ]]
-	then
-		printf '\nbench/%s\n' "$(basename "$script")"
-		"$script"
 	fi
 done

@@ -32,6 +32,7 @@ my %clean = (
 	'server/grpc/call.h' => $head,
 	'server/api/library.h' => $head,
 	'server/rest/route.c' => "$head#include \"library.h\"\n#include <libpq-fe.h>\n",
+	'bench/row_source.h' => $head,
 	'cli/main.c' => "$head#include \"serve.h\"\n",
 	'Makefile' => "# SPDX-License-Identifier: Apache-2.0\n",
 );
@@ -92,6 +93,8 @@ foreach my $case (
 	[ 'server/a.c', '"../pg/module.h"', qr/never reach into pg/ ],
 	[ 'server/a.c', '"postgres.h"', qr/through libpq/ ],
 	[ 'cli/a.c', '"module.h"', qr/never reach into pg/ ],
+	[ 'server/a.c', '"row_source.h"', qr/nobody needs bench/ ],
+	[ 'bench/a.c', '"module.h"', qr/bench stands on core and server/ ],
 	[ 'server/rest/a.c', '"call.h"', qr/meet only in api/ ],
 	[ 'server/grpc/a.c', '"rest/route.h"', qr/meet only in api/ ],
 	[ 'server/api/a.c', '"route.h"', qr/api knows no transport/ ])

@@ -1,0 +1,2 @@
+# The parts of bench/run; see README.md.
+# SPDX-License-Identifier: Apache-2.0

@@ -1,0 +1,71 @@
+"""Runs a statement and watches the memory of the processes that carry it out.
+
+Counted: private memory (RssAnon) of the backend and its parallel workers, and
+the dynamic shared memory that they map.  Shared buffers are not: they are there
+anyway.  Sampled, so a peak shorter than the interval can be missed.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import os
+import re
+import threading
+import time
+
+INTERVAL_S = 0.02
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _private_bytes(pid):
+    found = re.search(r"^RssAnon:\s+(\d+) kB", _read(f"/proc/{pid}/status"), re.M)
+    return int(found.group(1)) * 1024 if found else 0
+
+
+def _segment_bytes(pid):
+    total = 0
+    for path in set(re.findall(r"/dev/shm/PostgreSQL\.\S+", _read(f"/proc/{pid}/maps"))):
+        try:
+            total += os.stat(path).st_blocks * 512
+        except OSError:
+            pass
+    return total
+
+
+def _workers(pid):
+    """Parallel workers of a backend, by the title PostgreSQL gives them."""
+    parent = re.search(r"^PPid:\s+(\d+)", _read(f"/proc/{pid}/status"), re.M)
+    if not parent:
+        return []
+    children = _read(f"/proc/{parent.group(1)}/task/{parent.group(1)}/children").split()
+    return [child for child in children if f"parallel worker for PID {pid}" in _read(f"/proc/{child}/cmdline")]
+
+
+def run_watched(connection, sql):
+    """Runs sql; returns seconds, the peak in bytes (None when /proc shows nothing), and the most workers seen."""
+    pid = connection.backend_pid
+    peak, workers_max, ended = 0, 0, threading.Event()
+
+    def watch():
+        nonlocal peak, workers_max
+        while not ended.is_set():
+            workers = _workers(pid)
+            peak = max(peak, sum(_private_bytes(p) for p in [pid, *workers]) + _segment_bytes(pid))
+            workers_max = max(workers_max, len(workers))
+            ended.wait(INTERVAL_S)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.monotonic()
+    try:
+        connection.rows(sql)
+    finally:
+        seconds = time.monotonic() - began
+        ended.set()
+        watcher.join()
+    return seconds, peak or None, workers_max

@@ -1,0 +1,38 @@
+"""How fast rows go into a table whose index is live, beside the same table without one.
+
+Half of the rows asked for are there when the index is built; as many again come
+in by COPY over one and two connections, then by single INSERTs.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+from .contestants import ops
+from .postgres import Connection
+
+INSERT_SHARE = 10       # single inserts are slow: a tenth of the rows will do
+
+
+def measure_ingest(programs, dataset, options, servers, say, results):
+    count = min(options.ingest, dataset.rows // 4)
+    for server in servers:
+        for index in [None, server.indexes[0]]:
+            with Connection(server.conninfo) as db:
+                db.rows("DROP TABLE IF EXISTS bench_ingest")
+                db.rows(f"CREATE TABLE bench_ingest (id bigint, embedding vector({dataset.dim}))")
+            programs.run("bench_load", server.conninfo, "bench_ingest", dataset.source, "rows", 0, count, "freeze", 1)
+            if index:
+                with Connection(server.conninfo) as db:
+                    db.rows(f"CREATE INDEX ON bench_ingest {index.definition.format(ops=ops(dataset.metric))}")
+            at = count
+            for how, streams, rows in (("copy", 1, count), ("copy", 2, count),
+                                       ("insert", 1, max(1, count // INSERT_SHARE))):
+                with programs.turn():
+                    loaded = programs.run("bench_load", server.conninfo, "bench_ingest", dataset.source, "rows", at,
+                                          rows, how, streams)
+                at += rows
+                results["ingest"].append({"dataset": dataset.name, "server": server.name,
+                                          "index": index.name if index else None, "how": how, "streams": streams,
+                                          "rows_before": at - rows, **loaded})
+                say(f"{server.name}: {how}, {streams} connections, {index.name if index else 'no index'}: "
+                    f"{loaded['rows_per_second']:.0f} rows/s")
+            with Connection(server.conninfo) as db:
+                db.rows("DROP TABLE bench_ingest; CHECKPOINT")
