@@ -16,7 +16,9 @@
  * TIMED_SQL goes round for SECONDS, through the queries by long strides: those
  * of a file may be sorted, and a slow server answers only some of them.
  *
- * Prints JSON.  The histogram is [microseconds, count] by eighths of an octave.
+ * Prints JSON.  server_cpu_us is the time the server was on a processor for one
+ * query: on a machine with other work it says more than the clock.  The
+ * histogram is [microseconds, count] by eighths of an octave.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -56,6 +58,7 @@ typedef struct Client
 	bool		done;
 	double		began;
 	double		ended;
+	double		server_cpu;		/* seconds that the backend was on a processor; below 0 when not to be known */
 	float	   *latency;		/* microseconds */
 	size_t		count;
 	size_t		room;
@@ -303,6 +306,25 @@ stride_of(uint64_t count)
 	}
 }
 
+/* Seconds the connection's backend has been on a processor; needs the same machine and Linux. */
+static double
+server_cpu(PGconn *db)
+{
+	char		path[64];
+	FILE	   *file;
+	double		nanoseconds = -1e9;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", PQbackendPID(db));
+	file = fopen(path, "r");
+	if (file != NULL)
+	{
+		if (fscanf(file, "%lf", &nanoseconds) != 1)
+			nanoseconds = -1e9;
+		fclose(file);
+	}
+	return nanoseconds * 1e-9;
+}
+
 static void *
 client_run(void *arg)
 {
@@ -318,6 +340,7 @@ client_run(void *arg)
 		PQclear(query_run(db, work, (q + (uint64_t) i) % work->queries));
 	pthread_barrier_wait(work->start);
 	client->done = db != NULL;
+	client->server_cpu = db != NULL ? -server_cpu(db) : 0.0;
 	client->began = before = now();
 	while (client->done && before - client->began < work->seconds)
 	{
@@ -330,6 +353,7 @@ client_run(void *arg)
 		q = (q + stride) % work->queries;
 	}
 	client->ended = before;
+	client->server_cpu = client->done && client->server_cpu <= 0.0 ? client->server_cpu + server_cpu(db) : -1.0;
 	PQfinish(db);
 	return NULL;
 }
@@ -383,6 +407,7 @@ queries_time(Work *work, unsigned connections)
 	pthread_barrier_t start;
 	float	   *latency;
 	double		rate = 0.0;
+	double		cpu = 0.0;
 	size_t		count = 0;
 	bool		done = true;
 
@@ -399,6 +424,7 @@ queries_time(Work *work, unsigned connections)
 		pthread_join(thread[i], NULL);
 		done = done && client[i].done;
 		count += client[i].count;
+		cpu = cpu >= 0.0 && client[i].server_cpu >= 0.0 ? cpu + client[i].server_cpu : -1.0;
 		rate += (double) client[i].count / (client[i].ended - client[i].began);
 	}
 	latency = malloc((count + 1) * sizeof(float));
@@ -412,6 +438,8 @@ queries_time(Work *work, unsigned connections)
 	}
 	qsort(latency, count, sizeof(float), compare_float);
 	printf("\"connections\": %u, \"queries\": %zu, \"queries_per_second\": %.1f, ", connections, count, rate);
+	if (cpu >= 0.0 && count > 0)
+		printf("\"server_cpu_us\": %.2f, ", cpu / (double) count * 1e6);
 	latencies_print(latency, count);
 	return true;
 }

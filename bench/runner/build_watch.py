@@ -2,7 +2,7 @@
 
 Counted: private memory (RssAnon) of the backend and its parallel workers, and
 the dynamic shared memory that they map.  Shared buffers are not: they are there
-anyway.  Sampled, so a peak shorter than the interval can be missed.
+anyway.  Sampled, so what is shorter than the interval can be missed.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -37,6 +37,12 @@ def _segment_bytes(pid):
     return total
 
 
+def cpu_seconds(pid):
+    """Time on a processor, or None."""
+    words = _read(f"/proc/{pid}/schedstat").split()
+    return int(words[0]) * 1e-9 if words else None
+
+
 def _workers(pid):
     """Parallel workers of a backend, by the title PostgreSQL gives them."""
     parent = re.search(r"^PPid:\s+(\d+)", _read(f"/proc/{pid}/status"), re.M)
@@ -47,9 +53,14 @@ def _workers(pid):
 
 
 def run_watched(connection, sql):
-    """Runs sql; returns seconds, the peak in bytes (None when /proc shows nothing), and the most workers seen."""
+    """
+    Runs sql; returns seconds, seconds on processors and the peak in bytes (None
+    where /proc shows nothing), and the most workers seen.
+    """
     pid = connection.backend_pid
     peak, workers_max, ended = 0, 0, threading.Event()
+    cpu_before = cpu_seconds(pid)
+    cpu_of = {}
 
     def watch():
         nonlocal peak, workers_max
@@ -57,6 +68,8 @@ def run_watched(connection, sql):
             workers = _workers(pid)
             peak = max(peak, sum(_private_bytes(p) for p in [pid, *workers]) + _segment_bytes(pid))
             workers_max = max(workers_max, len(workers))
+            for process in [pid, *workers]:
+                cpu_of[process] = cpu_seconds(process) or cpu_of.get(process, 0)
             ended.wait(INTERVAL_S)
 
     watcher = threading.Thread(target=watch)
@@ -68,4 +81,5 @@ def run_watched(connection, sql):
         seconds = time.monotonic() - began
         ended.set()
         watcher.join()
-    return seconds, peak or None, workers_max
+    cpu = None if cpu_before is None else sum(cpu_of.values()) - cpu_of[pid] + cpu_seconds(pid) - cpu_before
+    return seconds, cpu, peak or None, workers_max

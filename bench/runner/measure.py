@@ -2,9 +2,10 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import json
 import statistics
 
-from .build_watch import run_watched
+from .build_watch import cpu_seconds, run_watched
 from .contestants import OPERATORS, ops, search_sql
 from .datasets import npy_shape
 from .postgres import Connection
@@ -18,12 +19,13 @@ BUFFER_QUERIES = 50
 # Times queries where no client is in the way.  The vectors come out of one
 # array: reading them from a table would be counted too.
 INSIDE_FUNCTION = """
-CREATE FUNCTION pg_temp.bench_inside(queries vector[], seconds float8) RETURNS float8 LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.bench_inside(queries vector[], seconds float8, OUT asked bigint, OUT took float8)
+LANGUAGE plpgsql AS $$
 DECLARE
 	began timestamptz := clock_timestamp();
 	query vector;
-	asked bigint := 0;
 BEGIN
+	asked := 0;
 	LOOP
 		FOREACH query IN ARRAY queries LOOP
 			PERFORM id FROM bench ORDER BY embedding {operator} query LIMIT {k};
@@ -32,24 +34,28 @@ BEGIN
 		END LOOP;
 		EXIT WHEN clock_timestamp() > began + seconds * interval '1 second';
 	END LOOP;
-	RETURN extract(epoch FROM clock_timestamp() - began) * 1e6 / asked;
+	took := extract(epoch FROM clock_timestamp() - began) * 1e6;
 END $$"""
 
 
 class Measurement:
     """What a run has found so far, and how it asks."""
 
-    def __init__(self, programs, dataset, options, say, results):
+    def __init__(self, programs, dataset, options, say, results, save):
         self.programs = programs
         self.dataset = dataset
         self.options = options
         self.say = say
         self.results = results
+        self.save = save        # called whenever results have grown, for a run may be stopped
 
     # ---- load and build ----
 
     def load(self, server):
         dataset = self.dataset
+        if self.options.reuse and self._mark(server, "bench") == [dataset.source, dataset.rows]:
+            self.say(f"{server.name}: {dataset.name} is loaded")
+            return
         with Connection(server.conninfo) as db:
             db.rows("CREATE EXTENSION IF NOT EXISTS vector")
             db.rows("DROP TABLE IF EXISTS bench, bench_queries")
@@ -60,34 +66,60 @@ class Measurement:
         with Connection(server.conninfo) as db:
             db.rows("VACUUM ANALYZE bench")
             table_bytes = int(db.value("SELECT pg_table_size('bench')"))
+            self._set_mark(db, "TABLE bench", [dataset.source, dataset.rows])
         self.say(f"{server.name}: {dataset.rows} rows loaded in {loaded['seconds']:.1f} s")
         self.results["loads"].append({"dataset": dataset.name, "server": server.name, "table_bytes": table_bytes,
                                       **loaded})
 
+    @staticmethod
+    def _mark(server, relation):
+        """What a table or an index says of itself, by its comment."""
+        with Connection(server.conninfo) as db:
+            comment = db.value(f"SELECT obj_description(to_regclass('{relation}'), 'pg_class')")
+        return json.loads(comment) if comment else None
+
+    @staticmethod
+    def _set_mark(db, what, mark):
+        text = json.dumps(mark).replace("'", "''")
+        db.rows(f"COMMENT ON {what} IS '{text}'")
+
     def drop(self, server):
+        if self.options.reuse:
+            return
         with Connection(server.conninfo) as db:
             db.rows("DROP TABLE IF EXISTS bench, bench_queries; CHECKPOINT")
 
     def build(self, server, index):
         definition = index.definition.format(ops=ops(self.dataset.metric))
+        built = self._mark(server, "bench_idx") if self.options.reuse else None
+        if built and built["definition"] == definition:
+            self.say(f"{server.name}: {index.name} is built")
+            self.results["builds"].append(built)
+            return
         with Connection(server.conninfo) as db:
+            db.rows("DROP INDEX IF EXISTS bench_idx")
             if self.options.maintenance_work_mem:
                 db.rows(f"SET maintenance_work_mem = '{self.options.maintenance_work_mem}'")
             with self.programs.turn():
-                seconds, peak, workers = run_watched(db, f"CREATE INDEX bench_idx ON bench {definition}")
+                seconds, cpu, peak, workers = run_watched(db, f"CREATE INDEX bench_idx ON bench {definition}")
             built = {
                 "dataset": self.dataset.name, "server": server.name, "index": index.name, "definition": definition,
-                "seconds": round(seconds, 2), "peak_bytes": peak, "workers": workers,
+                "seconds": round(seconds, 2), "cpu_seconds": cpu and round(cpu, 2), "peak_bytes": peak,
+                "workers": workers,
                 "maintenance_work_mem": db.value("SHOW maintenance_work_mem"),
                 "index_bytes": int(db.value("SELECT pg_relation_size('bench_idx')")),
                 "rows": self.dataset.rows,
             }
+            self._set_mark(db, "INDEX bench_idx", built)
             db.rows("CHECKPOINT")
-        self.say(f"{server.name}: {index.name} built in {seconds:.1f} s, {built['index_bytes'] / 1e6:.0f} MB, "
+        self.say(f"{server.name}: {index.name} built in {seconds:.1f} s ({cpu or 0:.1f} s of processor), "
+                 f"{built['index_bytes'] / 1e6:.0f} MB, "
                  f"peak {(peak or 0) / 1e6:.0f} MB")
         self.results["builds"].append(built)
 
     def drop_index(self, server):
+        if self.options.reuse:
+            return
         with Connection(server.conninfo) as db:
             db.rows("DROP INDEX bench_idx")
 
@@ -105,18 +137,18 @@ class Measurement:
         return floor
 
     def exact(self, server):
-        """A search that compares every row."""
-        for k in self.options.k:
-            with self.programs.turn():
-                found = self.programs.run("bench_query", server.conninfo, self.dataset.queries("queries"), k,
-                                          self.options.seconds, 1, "", search_sql(self.dataset.metric, k))
-            self.say(f"{server.name}: exact, k = {k}: {found['queries_per_second']:.1f} queries/s")
-            self.results["exact"].append({"dataset": self.dataset.name, "server": server.name, "k": k, **found})
+        """A search that compares every row; its time hardly depends on k, so one will do."""
+        k = self.options.k[0]
+        with self.programs.turn():
+            found = self.programs.run("bench_query", server.conninfo, self.dataset.queries("queries"), k,
+                                      self.options.seconds, 1, "", search_sql(self.dataset.metric, k))
+        self.say(f"{server.name}: exact, k = {k}: {found['queries_per_second']:.1f} queries/s")
+        self.results["exact"].append({"dataset": self.dataset.name, "server": server.name, "k": k, **found})
 
     # ---- one setting ----
 
     def search(self, server, index, settings, k, query_set, **how):
-        """Measures one point; `how`: seconds, connections, checked (False: found before, only the time is of interest)."""
+        """Measures one point; `how`: seconds, connections, checked (False: only the time is of interest)."""
         dataset = self.dataset
         statements = index.extra + "".join(f"SET {name} = {value};" for name, value in settings.items())
         arguments = [server.conninfo, dataset.queries(query_set), k, how.get("seconds", self.options.seconds),
@@ -148,7 +180,7 @@ class Measurement:
         return {"index_used": used, "bytes_touched": round(pages * PAGE_BYTES / len(queries))}
 
     def inside(self, server, index, settings, k, seconds):
-        """Microseconds a query takes inside the server."""
+        """Microseconds a query takes inside the server, by the clock and on the processor (None if not to be known)."""
         dataset = self.dataset
         statements = index.extra + "".join(f"SET {name} = {value};" for name, value in settings.items())
         with Connection(server.conninfo) as db:
@@ -159,7 +191,11 @@ class Measurement:
             queries = "(SELECT array_agg(embedding ORDER BY random()) FROM bench_queries)"
             with self.programs.turn():
                 db.rows(f"SELECT pg_temp.bench_inside({queries}, 0.1)")
-                return round(float(db.value(f"SELECT pg_temp.bench_inside({queries}, {seconds})")), 2)
+                before = cpu_seconds(db.backend_pid)
+                asked, took = db.rows(f"SELECT * FROM pg_temp.bench_inside({queries}, {seconds})")[0]
+                after = cpu_seconds(db.backend_pid)
+        cpu = None if before is None else round((after - before) * 1e6 / int(asked), 2)
+        return round(float(took) / int(asked), 2), cpu
 
     def _queries_table(self, server, db):
         if db.value("SELECT count(*) FROM bench_queries") == "0":
@@ -186,6 +222,7 @@ class Measurement:
                 for target in self.options.targets:
                     self._refine(target, tried, measure)
         self.results["searches"] += points
+        self.save()
         self.say(f"{server.name}: {index.name}, k = {k}, {query_set}: " + ", ".join(
             f"{p['recall_ties']:.3f} at {p['queries_per_second']:.0f}" for p in points))
         return points
@@ -204,9 +241,13 @@ class Measurement:
             measure((low + high) // 2)
 
     def best(self, points, target):
-        """The fastest point that meets a target, or None."""
+        """
+        The fastest point that meets a target, or None; by time on the processor
+        where it is known, for a point is measured once and other work may have
+        come between.
+        """
         met = [p for p in points if p["recall_ties"] >= target]
-        return max(met, key=lambda p: p["queries_per_second"], default=None)
+        return min(met, key=lambda p: p.get("server_cpu_us", 1e6 / p["queries_per_second"]), default=None)
 
     # ---- side by side ----
 
@@ -214,20 +255,26 @@ class Measurement:
         """Times the best setting of each side in turn, several times over; keeps the medians."""
         rates = [[] for _ in sides]
         inside = [[] for _ in sides]
+        cpu = [[] for _ in sides]
         measured = [None] * len(sides)
         for _ in range(self.options.rounds):
             for i, (server, index, point) in enumerate(sides):
                 measured[i] = self.search(server, index, point["settings"], k, query_set, checked=False)
                 rates[i].append(measured[i]["queries_per_second"])
+                cpu[i].append(measured[i].get("server_cpu_us", 0))
                 if query_set == "queries":
                     inside[i].append(self.inside(server, index, point["settings"], k, self.options.seconds / 2))
         found = []
         for i, (server, index, point) in enumerate(sides):
             entry = {**measured[i], "target": target,
                      **{name: value for name, value in point.items() if name.startswith(("recall", "rows_"))},
-                     "queries_per_second": statistics.median(rates[i]), "rates": rates[i]}
+                     "queries_per_second": statistics.median(rates[i]), "rates": rates[i],
+                     "server_cpu_us": statistics.median(cpu[i])}
             if inside[i]:
-                entry["inside_us"] = statistics.median(inside[i])
+                clock, on_processor = zip(*inside[i])
+                entry["inside_us"] = statistics.median(clock)
+                if None not in on_processor:
+                    entry["inside_cpu_us"] = statistics.median(on_processor)
             entry.update(self.explained(server, index, point["settings"], k))
             found.append(entry)
         return found
@@ -283,9 +330,9 @@ class Measurement:
                     self._compare_at(contestants, *key, target, shared_buffers)
 
     def _compare_at(self, contestants, k, query_set, target, shared_buffers):
-        sides = [(server, index, self.best(swept[k, query_set], target)) for server, index, swept in contestants]
-        if sides[-1][2] is None:
-            return
+        # who cannot reach the target is compared at the most it can
+        reachable = min(target, max(p["recall_ties"] for p in contestants[-1][2][k, query_set]))
+        sides = [(server, index, self.best(swept[k, query_set], reachable)) for server, index, swept in contestants]
         sides = [side for side in sides if side[2] is not None]
         if shared_buffers:
             for server, index, point in sides:      # fills the buffers
@@ -294,6 +341,8 @@ class Measurement:
         for entry in bout:
             entry["shared_buffers"] = shared_buffers
         self.results["bouts"].append(bout)
+        self.save()
         for entry in bout:
             self.say(f"  k = {k}, recall {entry['recall_ties']:.3f} >= {target}: {entry['server']} {entry['settings']} "
-                     f"{entry['queries_per_second']:.0f} queries/s, inside {entry.get('inside_us', 0):.0f} us")
+                     f"{entry['queries_per_second']:.0f} queries/s, inside {entry.get('inside_us', 0):.0f} us, "
+                     f"server's processor {entry['server_cpu_us']:.0f} us")

@@ -20,19 +20,22 @@ def best_entries(results):
 def ratio(results, key, ours, peer):
     """
     How many times as fast as the peer's best we are: by queries a second, by the
-    median latency (which other work on the machine disturbs less) and inside the
-    server; from the bout in which the two took turns, or (servers measured one
-    after another) from their own.
+    processor time that the server took (which other work on the machine disturbs
+    less) and by that of the same inside the server; from the bout in which the
+    two took turns, or (servers measured one after another) from their own.
     """
     for bout in results["bouts"]:
         entries = {e["server"]: e for e in bout}
         if entries.get(peer["server"]) is peer and ours["server"] in entries:
             ours = entries[ours["server"]]
     inside = None
-    median = peer["p50_us"] / ours["p50_us"]
-    if ours.get("inside_us") and peer.get("inside_us"):
-        inside = peer["inside_us"] / ours["inside_us"]
-    return ours["queries_per_second"] / peer["queries_per_second"], median, inside
+    cpu = None
+    if ours.get("server_cpu_us") and peer.get("server_cpu_us"):
+        cpu = peer["server_cpu_us"] / ours["server_cpu_us"]
+    for measured in ("inside_cpu_us", "inside_us"):
+        if inside is None and ours.get(measured) and peer.get(measured):
+            inside = peer[measured] / ours[measured]
+    return ours["queries_per_second"] / peer["queries_per_second"], cpu, inside
 
 
 def markdown(head, rows):
@@ -58,19 +61,21 @@ def speed_table(results):
         dataset, query_set, k, target, shared_buffers = key
         ours = servers.get("omendb")
         for name, entry in servers.items():
-            client, median, inside = None, None, None
+            client, cpu, inside = None, None, None
             if name != "omendb" and ours:
-                client, median, inside = ratio(results, key, ours, entry)
+                client, cpu, inside = ratio(results, key, ours, entry)
             rows.append([dataset, query_set, k, target, shared_buffers or "", name, _setting(entry),
-                         f"{entry['recall_ties']:.3f}", f"{entry['recall']:.3f}",
-                         f"{entry['recall_twentieth']:.2f}", f"{entry['queries_per_second']:.0f}",
+                         f"{entry['recall_ties']:.3f}" + (" (its most)" if entry["recall_ties"] < target else ""),
+                         f"{entry['recall']:.3f}", f"{entry['recall_twentieth']:.2f}",
+                         f"{entry['queries_per_second']:.0f}",
                          f"{entry['p50_us']:.0f}", f"{entry['p95_us']:.0f}", f"{entry['p99_us']:.0f}",
-                         f"{entry['inside_us']:.0f}" if entry.get("inside_us") else "",
+                         *(f"{entry[m]:.0f}" if entry.get(m) else ""
+                           for m in ("inside_us", "server_cpu_us", "inside_cpu_us")),
                          f"{entry['bytes_touched'] / 1e6:.2f}" + ("" if entry["index_used"] else " (index not used)"),
-                         _times(client), _times(median), _times(inside)])
+                         _times(client), _times(cpu), _times(inside)])
     return markdown(["dataset", "queries", "k", "target", "buffers", "server", "setting", "recall", "by identity",
-                     "worst 20th", "q/s", "p50 µs", "p95", "p99", "inside µs", "MB touched", "ours faster", "by median", "inside"],
-                    rows)
+                     "worst 20th", "q/s", "p50 µs", "p95", "p99", "inside µs", "CPU µs", "inside CPU µs",
+                     "MB touched", "ours faster", "by CPU", "inside by CPU"], rows)
 
 
 def build_table(results):
@@ -79,12 +84,15 @@ def build_table(results):
     for b in results["builds"]:
         mine = ours.get(b["dataset"])
         is_peer = b["server"] != "omendb" and mine
-        rows.append([b["dataset"], b["server"], b["index"], f"{b['seconds']:.1f}", b["maintenance_work_mem"],
+        cpu = b.get("cpu_seconds")
+        rows.append([b["dataset"], b["server"], b["index"], f"{b['seconds']:.1f}", f"{cpu or 0:.1f}",
+                     b["maintenance_work_mem"],
                      f"{(b['peak_bytes'] or 0) / 1e6:.0f}", b["workers"], f"{b['index_bytes'] / 1e6:.1f}",
                      _times(b["seconds"] / mine["seconds"]) if is_peer else "",
+                     _times(cpu / mine["cpu_seconds"]) if is_peer and cpu and mine["cpu_seconds"] else "",
                      _times(b["index_bytes"] / mine["index_bytes"]) if is_peer else ""])
-    return markdown(["dataset", "server", "index", "build s", "memory allowed", "peak MB", "workers", "index MB",
-                     "ours builds faster", "ours is smaller"], rows)
+    return markdown(["dataset", "server", "index", "build s", "CPU s", "memory allowed", "peak MB", "workers",
+                     "index MB", "ours builds faster", "by CPU", "ours is smaller"], rows)
 
 
 def exact_table(results):
