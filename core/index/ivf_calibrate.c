@@ -36,7 +36,6 @@ const uint32_t omen_calibration_ks[OMEN_CALIBRATION_KS] = {1, 10, NEIGHBOURS};
 
 typedef struct Neighbours
 {
-	float		worst;			/* distance to beat, the query's own length left out */
 	uint32_t	count;
 	OmenKeyed	nearest[KEPT];	/* key: distance, value: list; unordered until full, worst at 0 after */
 } Neighbours;
@@ -45,7 +44,10 @@ struct OmenCalibrator
 {
 	OmenByteRows queries;
 	Neighbours *neighbours;		/* [queries.count] */
+	float	   *minus_worst;	/* [queries.count] distance to beat, the query's own length left out; negated */
 	int32_t    *products;		/* [TILE_ROWS][queries.count] */
+	uint32_t   *near;			/* [queries.count] queries that a row is near, */
+	float	   *value;			/* and what near_i32 says of them */
 	int			skip_self;
 };
 
@@ -65,12 +67,16 @@ omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena, const Omen
 	status = omen_byte_rows_init(&c->queries, arena, queries->dim, queries->count, 0);
 	c->neighbours = omen_arena_zero(arena, queries->count, sizeof(Neighbours));
 	c->products = omen_arena_alloc(arena, (size_t) TILE_ROWS * queries->count, sizeof(int32_t));
-	if (status != OMEN_OK || c->neighbours == NULL || c->products == NULL)
+	c->minus_worst = omen_arena_alloc(arena, queries->count, sizeof(float));
+	c->near = omen_arena_alloc(arena, queries->count, sizeof(uint32_t));
+	c->value = omen_arena_alloc(arena, queries->count, sizeof(float));
+	if (status != OMEN_OK || c->neighbours == NULL || c->products == NULL || c->minus_worst == NULL ||
+		c->near == NULL || c->value == NULL)
 		return OMEN_NO_MEMORY;
 	memcpy(c->queries.values, queries->values, (size_t) queries->count * queries->dim);
 	memcpy(c->queries.scale, queries->scale, queries->count * sizeof(float));
 	for (uint32_t q = 0; q < queries->count; q++)
-		c->neighbours[q].worst = INFINITY;
+		c->minus_worst[q] = -INFINITY;
 	/* A row's nearest by inner product need not be itself. */
 	c->skip_self = model->metric != OMEN_INNER_PRODUCT;
 	*calibrator = c;
@@ -79,7 +85,7 @@ omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena, const Omen
 
 /* Keeps the KEPT nearest; linear in KEPT only when one is replaced, which is rare. */
 static void
-keep(Neighbours *n, float distance, uint32_t list)
+keep(Neighbours *n, float distance, uint32_t list, float *minus_worst)
 {
 	uint32_t	worst = 0;
 
@@ -98,7 +104,7 @@ keep(Neighbours *n, float distance, uint32_t list)
 		n->nearest[0] = n->nearest[worst];
 		n->nearest[worst] = t;
 	}
-	n->worst = n->nearest[0].key;
+	*minus_worst = -n->nearest[0].key;
 }
 
 void
@@ -119,13 +125,16 @@ omen_calibrator_add(OmenCalibrator *calibrator, const OmenByteRows *rows, const 
 			const int32_t *products = calibrator->products + (size_t) r * count;
 			float		own = norm_sq[first + r] + lift_sq[first + r];
 			float		scale = 2.0f * rows->scale[first + r];
+			/* own - scale x product < worst, the other way about: -worst - scale x product < -own */
+			uint32_t	near = omen_simd->near_i32(products, calibrator->minus_worst, calibrator->queries.scale, count,
+												   scale, -own, calibrator->near, calibrator->value);
 
-			for (uint32_t q = 0; q < count; q++)
+			for (uint32_t i = 0; i < near; i++)
 			{
+				uint32_t	q = calibrator->near[i];
 				float		distance = own - scale * calibrator->queries.scale[q] * (float) products[q];
 
-				if (distance < calibrator->neighbours[q].worst)
-					keep(&calibrator->neighbours[q], distance, list[first + r]);
+				keep(&calibrator->neighbours[q], distance, list[first + r], &calibrator->minus_worst[q]);
 			}
 		}
 	}

@@ -46,7 +46,7 @@ begin_setting(Setting *s, OmenMetric metric, uint32_t rows, uint32_t lists)
 	OmenRandom	random = {seed + (uint64_t) metric};
 	float	   *data = random_rows(rows, DIM, 12, &random);
 	OmenByteRows centroids;
-	float	   *centroid_norm;
+	OmenAssigner assigner;
 	double	   *spread = calloc(lists, sizeof(double));
 	uint32_t   *count = calloc(lists, sizeof(uint32_t));
 
@@ -58,7 +58,6 @@ begin_setting(Setting *s, OmenMetric metric, uint32_t rows, uint32_t lists)
 	s->list = omen_arena_zero(&s->arena, rows, sizeof(uint32_t));
 	s->norm_sq = omen_arena_zero(&s->arena, rows, sizeof(float));
 	s->lift_sq = omen_arena_zero(&s->arena, rows, sizeof(float));
-	centroid_norm = omen_arena_zero(&s->arena, lists, sizeof(float));
 	for (uint32_t r = 0; r < rows; r++)
 	{
 		s->rows.scale[r] = omen_bytes_from_floats(data + r * DIM, DIM, s->rows.values + r * DIM);
@@ -71,9 +70,9 @@ begin_setting(Setting *s, OmenMetric metric, uint32_t rows, uint32_t lists)
 		s->rows.extra[r] = sqrtf(s->lift_sq[r]);
 	}
 	omen_kmeans_train(&s->rows, &centroids, 6, seed, &s->arena, NULL);
-	for (uint32_t l = 0; l < lists; l++)
-		centroid_norm[l] = omen_byte_row_norm_sq(&centroids, l);
-	omen_assign(&s->rows, &centroids, centroid_norm, s->list, NULL);
+	omen_assigner_init(&assigner, &s->arena, &centroids);
+	omen_assigner_refresh(&assigner);
+	omen_assign(&assigner, &s->rows, s->list, NULL);
 	omen_ivf_model_set_centroids(&s->model, &centroids, &s->arena);
 	for (uint32_t r = 0; r < rows; r++)
 	{

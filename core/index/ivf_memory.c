@@ -185,13 +185,15 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	}
 	if (lists > 1)
 	{
-		float	   *centroid_norm = omen_arena_alloc(arena, lists, sizeof(float));
+		OmenAssigner assigner;
 
 		status = omen_kmeans_train(&bytes, &centroids, 6, seed, arena, NULL);
-		for (uint32_t l = 0; l < lists; l++)
-			centroid_norm[l] = omen_byte_row_norm_sq(&centroids, l);
 		if (status == OMEN_OK)
-			status = omen_assign(&bytes, &centroids, centroid_norm, list, NULL);
+			status = omen_assigner_init(&assigner, arena, &centroids);
+		if (status != OMEN_OK)
+			return status;
+		omen_assigner_refresh(&assigner);
+		status = omen_assign(&assigner, &bytes, list, NULL);
 		if (status != OMEN_OK)
 			return status;
 	}

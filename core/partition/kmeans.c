@@ -1,10 +1,6 @@
 /*
  * kmeans.c - Lloyd's algorithm over eight-bit rows; see omen/kmeans.h.
  *
- * Rows meet centroids in tiles small enough for the caches; the tile's integer
- * products come from one kernel, and what remains a pair is one multiply-add
- * and a comparison.
- *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
@@ -13,8 +9,8 @@
 #include "omen/kmeans.h"
 #include "omen/simd.h"
 
-#define TILE_ROWS 64
-#define TILE_CENTROIDS 256
+/* The first iterations look at fewer rows, but not fewer than so many a list. */
+#define ROWS_PER_LIST_MIN 12
 
 OmenStatus
 omen_byte_rows_init(OmenByteRows *rows, OmenArena *arena, uint32_t dim, uint32_t count, int with_extra)
@@ -64,81 +60,62 @@ omen_byte_row_norm_sq(const OmenByteRows *rows, uint32_t i)
 	return rows->extra ? norm_sq + rows->extra[i] * rows->extra[i] : norm_sq;
 }
 
-/* The state of one row's search for its centroid. */
-typedef struct Nearest
-{
-	float		distance;
-	uint32_t	list;
-} Nearest;
-
-/* Meets one row's products with `count` centroids; distances leave the row's own length out. */
-static void
-take_nearest(Nearest *best, const int32_t *products, float row_scale, float row_extra,
-			 const OmenByteRows *centroids, const float *norm_sq, uint32_t first, uint32_t count)
-{
-	float		distance[TILE_CENTROIDS];
-	const float *scale = centroids->scale + first;
-	float		least = INFINITY;
-
-	for (uint32_t c = 0; c < count; c++)
-		distance[c] = norm_sq[first + c] - 2.0f * row_scale * scale[c] * (float) products[c];
-	if (centroids->extra)
-		for (uint32_t c = 0; c < count; c++)
-			distance[c] -= 2.0f * row_extra * centroids->extra[first + c];
-	for (uint32_t c = 0; c < count; c++)
-		least = distance[c] < least ? distance[c] : least;
-	if (!(least < best->distance))
-		return;
-	best->distance = least;
-	for (uint32_t c = 0; c < count; c++)
-		if (distance[c] == least)
-		{
-			best->list = first + c;
-			return;
-		}
-}
-
-OmenStatus
-omen_assign(const OmenByteRows *rows, const OmenByteRows *centroids, const float *norm_sq,
-			uint32_t *list, const OmenProgress *progress)
-{
-	int32_t		products[TILE_ROWS * TILE_CENTROIDS];
-	uint32_t	dim = rows->dim;
-
-	for (uint32_t r = 0; r < rows->count; r += TILE_ROWS)
-	{
-		uint32_t	row_count = rows->count - r < TILE_ROWS ? rows->count - r : TILE_ROWS;
-		Nearest		best[TILE_ROWS];
-
-		for (uint32_t i = 0; i < row_count; i++)
-			best[i] = (Nearest) {INFINITY, 0};
-		for (uint32_t c = 0; c < centroids->count; c += TILE_CENTROIDS)
-		{
-			uint32_t	left = centroids->count - c;
-			uint32_t	count = left < TILE_CENTROIDS ? left : TILE_CENTROIDS;
-
-			omen_simd->dots_i8(rows->values + (size_t) r * dim, row_count,
-							   centroids->values + (size_t) c * dim, count,
-							   dim, products, TILE_CENTROIDS);
-			for (uint32_t i = 0; i < row_count; i++)
-				take_nearest(&best[i], products + i * TILE_CENTROIDS, rows->scale[r + i],
-							 rows->extra ? rows->extra[r + i] : 0.0f, centroids, norm_sq, c, count);
-		}
-		for (uint32_t i = 0; i < row_count; i++)
-			list[r + i] = best[i].list;
-		if (progress && !progress->step(progress->context, r + row_count, rows->count))
-			return OMEN_CANCELLED;
-	}
-	return OMEN_OK;
-}
-
-static void
-copy_row(const OmenByteRows *from, uint32_t i, OmenByteRows *to, uint32_t j)
+void
+omen_byte_row_copy(const OmenByteRows *from, uint32_t i, OmenByteRows *to, uint32_t j)
 {
 	memcpy(to->values + (size_t) j * to->dim, from->values + (size_t) i * from->dim, from->dim);
 	to->scale[j] = from->scale[i];
 	if (to->extra)
 		to->extra[j] = from->extra[i];
+}
+
+static void
+swap_rows(OmenByteRows *rows, uint32_t i, uint32_t j)
+{
+	int8_t	   *a = rows->values + (size_t) i * rows->dim;
+	int8_t	   *b = rows->values + (size_t) j * rows->dim;
+	float		scale = rows->scale[i];
+
+	for (uint32_t d = 0; d < rows->dim; d += 64)
+	{
+		int8_t		piece[64];
+
+		memcpy(piece, a + d, 64);
+		memcpy(a + d, b + d, 64);
+		memcpy(b + d, piece, 64);
+	}
+	rows->scale[i] = rows->scale[j];
+	rows->scale[j] = scale;
+	if (rows->extra)
+	{
+		float		extra = rows->extra[i];
+
+		rows->extra[i] = rows->extra[j];
+		rows->extra[j] = extra;
+	}
+}
+
+/* Fisher-Yates. */
+void
+omen_byte_rows_shuffle(OmenByteRows *rows, OmenRandom *random)
+{
+	for (uint32_t i = 0; i + 1 < rows->count; i++)
+	{
+		uint32_t	j = i + (uint32_t) omen_random_below(random, rows->count - i);
+
+		if (j != i)
+			swap_rows(rows, i, j);
+	}
+}
+
+uint32_t
+omen_kmeans_rows(uint32_t rows, uint32_t lists, uint32_t iteration, uint32_t iterations)
+{
+	uint64_t	fewest = (uint64_t) lists * ROWS_PER_LIST_MIN;
+	uint32_t	thirds = 3 * iteration / iterations;	/* of the way: 0, 1 or 2 */
+	uint32_t	share = rows >> (2 - thirds);
+
+	return share > fewest ? share : fewest < rows ? (uint32_t) fewest : rows;
 }
 
 /* Random distinct rows, by a partial Fisher-Yates shuffle. */
@@ -157,44 +134,79 @@ start_from_rows(const OmenByteRows *rows, OmenByteRows *centroids, OmenRandom *r
 		uint32_t	row = order[j];
 
 		order[j] = order[i];
-		copy_row(rows, row, centroids, i);
+		omen_byte_row_copy(rows, row, centroids, i);
 	}
 	return OMEN_OK;
 }
 
-typedef struct ListSums
+OmenStatus
+omen_list_sums_init(OmenListSums *sums, OmenArena *arena, const OmenByteRows *rows, uint32_t lists)
 {
-	float	   *sum;			/* [lists][dim] */
-	double	   *extra;			/* [lists] */
-	uint32_t   *count;			/* [lists] */
-} ListSums;
+	sums->lists = lists;
+	sums->dim = rows->dim;
+	sums->sum = omen_arena_alloc(arena, (size_t) lists * rows->dim, sizeof(float));
+	sums->extra = omen_arena_alloc(arena, lists, sizeof(double));
+	sums->count = omen_arena_alloc(arena, lists, sizeof(uint32_t));
+	sums->end = omen_arena_alloc(arena, lists, sizeof(uint32_t));
+	sums->order = omen_arena_alloc(arena, rows->count, sizeof(uint32_t));
+	if (sums->sum == NULL || sums->extra == NULL || sums->count == NULL || sums->end == NULL || sums->order == NULL)
+		return OMEN_NO_MEMORY;
+	return OMEN_OK;
+}
 
+/* Rows in the order of their lists, so that each sum is finished while it is in the cache. */
 static void
-add_rows(const OmenByteRows *rows, const uint32_t *list, ListSums *sums)
+order_rows(OmenListSums *sums, const uint32_t *list, uint32_t count)
 {
-	for (uint32_t r = 0; r < rows->count; r++)
-	{
-		float	   *sum = sums->sum + (size_t) list[r] * rows->dim;
-		const int8_t *row = rows->values + (size_t) r * rows->dim;
-		float		scale = rows->scale[r];
+	uint32_t	end = 0;
 
-		for (uint32_t d = 0; d < rows->dim; d++)
-			sum[d] += scale * (float) row[d];
+	memset(sums->count, 0, sums->lists * sizeof(uint32_t));
+	for (uint32_t r = 0; r < count; r++)
 		sums->count[list[r]]++;
-		if (rows->extra)
-			sums->extra[list[r]] += rows->extra[r];
+	for (uint32_t l = 0; l < sums->lists; l++)
+	{
+		sums->end[l] = end;
+		end += sums->count[l];
+	}
+	for (uint32_t r = 0; r < count; r++)
+		sums->order[sums->end[list[r]]++] = r;
+}
+
+void
+omen_list_sums_take(OmenListSums *sums, const OmenByteRows *rows, const uint32_t *list)
+{
+	uint32_t	dim = sums->dim;
+	uint32_t	at = 0;
+
+	order_rows(sums, list, rows->count);
+	for (uint32_t l = 0; l < sums->lists; l++)
+	{
+		float	   *sum = sums->sum + (size_t) l * dim;
+
+		memset(sum, 0, dim * sizeof(float));
+		sums->extra[l] = 0;
+		for (; at < sums->end[l]; at++)
+		{
+			uint32_t	r = sums->order[at];
+			const int8_t *row = rows->values + (size_t) r * dim;
+			float		scale = rows->scale[r];
+
+			for (uint32_t d = 0; d < dim; d++)
+				sum[d] += scale * (float) row[d];
+			if (rows->extra)
+				sums->extra[l] += rows->extra[r];
+		}
 	}
 }
 
 /* A row of the fullest list for a list that has none; the fullest is then counted as halved. */
 static uint32_t
-row_for_empty_list(const OmenByteRows *rows, const uint32_t *list, ListSums *sums, uint32_t lists,
-				   OmenRandom *random)
+row_for_empty_list(const OmenByteRows *rows, const uint32_t *list, OmenListSums *sums, OmenRandom *random)
 {
 	uint32_t	fullest = 0;
 	uint64_t	start = omen_random_below(random, rows->count);
 
-	for (uint32_t l = 1; l < lists; l++)
+	for (uint32_t l = 1; l < sums->lists; l++)
 		if (sums->count[l] > sums->count[fullest])
 			fullest = l;
 	sums->count[fullest] /= 2;
@@ -208,11 +220,11 @@ row_for_empty_list(const OmenByteRows *rows, const uint32_t *list, ListSums *sum
 	return (uint32_t) start;
 }
 
-static void
-move_centroids(const OmenByteRows *rows, const uint32_t *list, OmenByteRows *centroids, ListSums *sums,
-			   OmenRandom *random)
+void
+omen_centroids_move(OmenByteRows *centroids, OmenListSums *sums, const OmenByteRows *rows, const uint32_t *list,
+					OmenRandom *random)
 {
-	uint32_t	dim = rows->dim;
+	uint32_t	dim = centroids->dim;
 
 	for (uint32_t l = 0; l < centroids->count; l++)
 	{
@@ -230,7 +242,7 @@ move_centroids(const OmenByteRows *rows, const uint32_t *list, OmenByteRows *cen
 	}
 	for (uint32_t l = 0; l < centroids->count; l++)
 		if (sums->count[l] == 0)
-			copy_row(rows, row_for_empty_list(rows, list, sums, centroids->count, random), centroids, l);
+			omen_byte_row_copy(rows, row_for_empty_list(rows, list, sums, random), centroids, l);
 }
 
 OmenStatus
@@ -238,31 +250,26 @@ omen_kmeans_train(const OmenByteRows *rows, OmenByteRows *centroids, uint32_t it
 				  uint64_t seed, OmenArena *scratch, const OmenProgress *progress)
 {
 	OmenRandom	random = {seed};
-	uint32_t	lists = centroids->count;
-	float	   *norm_sq = omen_arena_alloc(scratch, lists, sizeof(float));
 	uint32_t   *list = omen_arena_alloc(scratch, rows->count, sizeof(uint32_t));
-	ListSums	sums = {
-		omen_arena_alloc(scratch, (size_t) lists * rows->dim, sizeof(float)),
-		omen_arena_alloc(scratch, lists, sizeof(double)),
-		omen_arena_alloc(scratch, lists, sizeof(uint32_t)),
-	};
-	OmenStatus	status;
+	OmenAssigner assigner;
+	OmenListSums sums;
+	OmenStatus	status = start_from_rows(rows, centroids, &random, scratch);
 
-	if (norm_sq == NULL || list == NULL || sums.sum == NULL || sums.extra == NULL || sums.count == NULL)
+	if (list == NULL || status != OMEN_OK ||
+		omen_list_sums_init(&sums, scratch, rows, centroids->count) != OMEN_OK ||
+		omen_assigner_init(&assigner, scratch, centroids) != OMEN_OK)
 		return OMEN_NO_MEMORY;
-	status = start_from_rows(rows, centroids, &random, scratch);
-	for (uint32_t i = 0; i < iterations && status == OMEN_OK && lists > 1; i++)
+	for (uint32_t i = 0; i < iterations && centroids->count > 1; i++)
 	{
-		for (uint32_t l = 0; l < lists; l++)
-			norm_sq[l] = omen_byte_row_norm_sq(centroids, l);
-		status = omen_assign(rows, centroids, norm_sq, list, progress);
+		OmenByteRows some = *rows;
+
+		some.count = omen_kmeans_rows(rows->count, centroids->count, i, iterations);
+		omen_assigner_refresh(&assigner);
+		status = omen_assign(&assigner, &some, list, progress);
 		if (status != OMEN_OK)
 			break;
-		memset(sums.sum, 0, (size_t) lists * rows->dim * sizeof(float));
-		memset(sums.extra, 0, lists * sizeof(double));
-		memset(sums.count, 0, lists * sizeof(uint32_t));
-		add_rows(rows, list, &sums);
-		move_centroids(rows, list, centroids, &sums, &random);
+		omen_list_sums_take(&sums, &some, list);
+		omen_centroids_move(centroids, &sums, &some, list, &random);
 	}
 	return status;
 }

@@ -141,11 +141,11 @@ test_assign(void **state)
 			uint32_t	lists = shapes[i][2];
 			float	   *data = random_rows(count + lists, dim, 7, &random);
 			float	   *extra = malloc((count + lists) * sizeof(float));
-			float	   *norm_sq = malloc(lists * sizeof(float));
 			uint32_t   *list = malloc(count * sizeof(uint32_t));
 			OmenArena	arena;
 			OmenByteRows rows;
 			OmenByteRows centroids;
+			OmenAssigner assigner;
 
 			/* Lifts that matter: as long as the rows. */
 			for (uint32_t r = 0; r < count + lists; r++)
@@ -165,10 +165,11 @@ test_assign(void **state)
 				}
 				if (lifted)
 					want += (double) centroids.extra[l] * centroids.extra[l];
-				norm_sq[l] = omen_byte_row_norm_sq(&centroids, l);
-				assert_true(fabs(norm_sq[l] - want) < 1e-5 * want);
+				assert_true(fabs(omen_byte_row_norm_sq(&centroids, l) - want) < 1e-5 * want);
 			}
-			assert_int_equal(omen_assign(&rows, &centroids, norm_sq, list, NULL), OMEN_OK);
+			assert_int_equal(omen_assigner_init(&assigner, &arena, &centroids), OMEN_OK);
+			omen_assigner_refresh(&assigner);
+			assert_int_equal(omen_assign(&assigner, &rows, list, NULL), OMEN_OK);
 			for (uint32_t r = 0; r < count; r++)
 			{
 				double		least = nearest_distance(&rows, r, &centroids);
@@ -179,9 +180,90 @@ test_assign(void **state)
 			omen_arena_reset(&arena);
 			free(data);
 			free(extra);
-			free(norm_sq);
 			free(list);
 		}
+}
+
+/* Many centroids of many dimensions are compared by prefixes: most rows get the nearest, the others one nearly so. */
+static void
+test_assign_by_prefixes(void **state)
+{
+	for (uint32_t lifted = 0; lifted < 2; lifted++)
+	{
+		OmenRandom	random = {seed + 80};
+		const uint32_t dim = 768;
+		const uint32_t count = 500;
+		const uint32_t lists = 700;
+		float	   *data = random_rows(count + lists, dim, 60, &random);
+		float	   *extra = malloc((count + lists) * sizeof(float));
+		uint32_t   *list = malloc(count * sizeof(uint32_t));
+		uint32_t	missed = 0;
+		double		sum = 0;
+		double		least_sum = 0;
+		OmenArena	arena;
+		OmenByteRows rows;
+		OmenByteRows centroids;
+		OmenAssigner assigner;
+
+		for (uint32_t r = 0; r < count + lists; r++)
+			extra[r] = 20 * (float) omen_random_unit(&random);
+		omen_arena_init(&arena);
+		to_bytes(&rows, &arena, data, count, dim, lifted ? extra : NULL);
+		to_bytes(&centroids, &arena, data + (size_t) count * dim, lists, dim, lifted ? extra + count : NULL);
+		assert_int_equal(omen_assigner_init(&assigner, &arena, &centroids), OMEN_OK);
+		assert_true(assigner.prefixes.count == lists);
+		omen_assigner_refresh(&assigner);
+		assert_int_equal(omen_assign(&assigner, &rows, list, NULL), OMEN_OK);
+		for (uint32_t r = 0; r < count; r++)
+		{
+			double		least = nearest_distance(&rows, r, &centroids);
+			double		distance = row_distance(&rows, r, &centroids, list[r]);
+
+			missed += distance > least * (1 + 1e-4) + 1e-4;
+			sum += distance;
+			least_sum += least;
+		}
+		print_message("# %u of %u rows missed the nearest of %u, distances %.4f as long\n", missed, count, lists,
+					  sum / least_sum);
+		assert_true(missed < count / 10);
+		assert_true(sum < least_sum * 1.005);
+		omen_arena_reset(&arena);
+		free(data);
+		free(extra);
+		free(list);
+	}
+}
+
+static void
+test_shuffle(void **state)
+{
+	OmenRandom	random = {seed + 90};
+	const uint32_t count = 300;
+	OmenArena	arena;
+	OmenByteRows rows;
+	uint32_t	moved = 0;
+	uint8_t		seen[300] = {0};
+
+	omen_arena_init(&arena);
+	assert_int_equal(omen_byte_rows_init(&rows, &arena, 128, count, 1), OMEN_OK);
+	for (uint32_t r = 0; r < count; r++)
+	{
+		rows.scale[r] = rows.extra[r] = (float) r;
+		memset(rows.values + (size_t) r * 128, (int) (r % 100), 128);
+	}
+	omen_byte_rows_shuffle(&rows, &random);
+	for (uint32_t r = 0; r < count; r++)
+	{
+		uint32_t	was = (uint32_t) rows.scale[r];
+
+		assert_int_equal(seen[was]++, 0);
+		assert_true(rows.extra[r] == rows.scale[r]);
+		for (uint32_t d = 0; d < 128; d++)
+			assert_int_equal(rows.values[r * 128 + d], was % 100);
+		moved += was != r;
+	}
+	assert_true(moved > count / 2);
+	omen_arena_reset(&arena);
 }
 
 /* Lloyd's algorithm in double from given centroids; returns the inertia. */
@@ -262,7 +344,8 @@ test_as_tight_as_plain_lloyd(void **state)
 		assert_int_equal(omen_kmeans_train(&rows, &centroids, 6, seed + round, &arena, NULL), OMEN_OK);
 		ours = inertia(&rows, &centroids);
 		print_message("# inertia %.0f at the start, %.0f in double, %.0f in bytes\n", before, plain, ours);
-		assert_true(ours < plain * 1.01 && ours > plain * 0.97);
+		/* From the same rows on, but over fewer at first: another optimum. */
+		assert_true(ours < plain * 1.1 && ours > plain * 0.85);
 		/* A training that does nothing would not pass. */
 		assert_true(ours < before * 0.8);
 		omen_arena_reset(&arena);
@@ -278,7 +361,7 @@ test_lifted_rows_cluster_by_lift(void **state)
 	OmenRandom	random = {seed + 10};
 	float	   *data = random_rows(count, 64, 1, &random);
 	float		extra[400];
-	float		norm_sq[2];
+	OmenAssigner assigner;
 	uint32_t	tried = 0;
 	uint32_t	list[400];
 	OmenArena	arena;
@@ -298,9 +381,9 @@ test_lifted_rows_cluster_by_lift(void **state)
 			continue;
 		tried++;
 		assert_int_equal(omen_kmeans_train(&rows, &centroids, 8, seed + s, &arena, NULL), OMEN_OK);
-		norm_sq[0] = omen_byte_row_norm_sq(&centroids, 0);
-		norm_sq[1] = omen_byte_row_norm_sq(&centroids, 1);
-		assert_int_equal(omen_assign(&rows, &centroids, norm_sq, list, NULL), OMEN_OK);
+		assert_int_equal(omen_assigner_init(&assigner, &arena, &centroids), OMEN_OK);
+		omen_assigner_refresh(&assigner);
+		assert_int_equal(omen_assign(&assigner, &rows, list, NULL), OMEN_OK);
 		for (uint32_t r = 2; r < count; r++)
 			assert_int_equal(list[r], list[r % 2]);
 		assert_int_not_equal(list[0], list[1]);
@@ -453,7 +536,7 @@ test_cancel(void **state)
 {
 	OmenRandom	random = {seed + 60};
 	float	   *data = random_rows(300, 64, 5, &random);
-	float		norm_sq[4];
+	OmenAssigner assigner;
 	uint32_t	list[300];
 	OmenArena	arena;
 	OmenByteRows rows;
@@ -462,24 +545,24 @@ test_cancel(void **state)
 	omen_arena_init(&arena);
 	to_bytes(&rows, &arena, data, 300, 64, NULL);
 	assert_int_equal(omen_byte_rows_init(&centroids, &arena, 64, 4, 0), OMEN_OK);
-	/* 300 rows in tiles of 64 are five steps an iteration. */
-	for (uint32_t after = 0; after <= 15; after++)
+	/* 75, 150 and 300 rows in tiles of 64. */
+	for (uint32_t after = 0; after <= 10; after++)
 	{
 		Interrupt	interrupt = {0, after, 0};
 		OmenProgress progress = {interrupt_step, &interrupt};
 		OmenStatus	status = omen_kmeans_train(&rows, &centroids, 3, seed, &arena, &progress);
 
-		assert_int_equal(status, after < 15 ? OMEN_CANCELLED : OMEN_OK);
-		assert_int_equal(interrupt.calls, after < 15 ? after + 1 : 15);
+		assert_int_equal(status, after < 10 ? OMEN_CANCELLED : OMEN_OK);
+		assert_int_equal(interrupt.calls, after < 10 ? after + 1 : 10);
 		assert_false(interrupt.backwards);
 	}
-	for (uint32_t l = 0; l < 4; l++)
-		norm_sq[l] = omen_byte_row_norm_sq(&centroids, l);
+	assert_int_equal(omen_assigner_init(&assigner, &arena, &centroids), OMEN_OK);
+	omen_assigner_refresh(&assigner);
 	{
 		Interrupt	interrupt = {0, 2, 0};
 		OmenProgress progress = {interrupt_step, &interrupt};
 
-		assert_int_equal(omen_assign(&rows, &centroids, norm_sq, list, &progress), OMEN_CANCELLED);
+		assert_int_equal(omen_assign(&assigner, &rows, list, &progress), OMEN_CANCELLED);
 	}
 	omen_arena_reset(&arena);
 	free(data);
@@ -525,6 +608,8 @@ main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_odd_rows_as_bytes),
 		cmocka_unit_test(test_assign),
+		cmocka_unit_test(test_assign_by_prefixes),
+		cmocka_unit_test(test_shuffle),
 		cmocka_unit_test(test_as_tight_as_plain_lloyd),
 		cmocka_unit_test(test_lifted_rows_cluster_by_lift),
 		cmocka_unit_test(test_few_distinct_rows),

@@ -89,3 +89,43 @@ omen_dots_i8_avx2(const int8_t *rows, uint32_t row_count,
 					dot_one(rows + (size_t) r * dim, tile_cols + (size_t) i * dim, dim);
 	}
 }
+
+uint32_t
+omen_near_i32_avx2(const int32_t *products, const float *base, const float *scale, uint32_t count,
+				  float factor, float limit, uint32_t *index, float *values)
+{
+	uint32_t	found = 0;
+	uint32_t	c = 0;
+
+	for (; c + 8 <= count; c += 8)
+	{
+		__m256		weight = _mm256_mul_ps(_mm256_set1_ps(factor), _mm256_loadu_ps(scale + c));
+		__m256		product = _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *) (products + c)));
+		__m256		value = _mm256_sub_ps(_mm256_loadu_ps(base + c), _mm256_mul_ps(weight, product));
+		int			below = _mm256_movemask_ps(_mm256_cmp_ps(value, _mm256_set1_ps(limit), _CMP_LT_OQ));
+		float		lanes[8];
+
+		if (below == 0)
+			continue;
+		_mm256_storeu_ps(lanes, value);
+		for (; below != 0; below &= below - 1)
+		{
+			uint32_t	j = (uint32_t) __builtin_ctz((unsigned) below);
+
+			index[found] = c + j;
+			values[found++] = lanes[j];
+		}
+	}
+	/* one by one to the end, without writing past it */
+	for (; c < count; c++)
+	{
+		float		value = base[c] - factor * scale[c] * (float) products[c];
+
+		if (value < limit)
+		{
+			index[found] = c;
+			values[found++] = value;
+		}
+	}
+	return found;
+}

@@ -12,6 +12,7 @@
  */
 #include <immintrin.h>
 
+#include "lanes_avx512.h"
 #include "simd_kernels.h"
 
 #define TILE_COLS 12
@@ -179,4 +180,34 @@ omen_dots_i8_avx512(const int8_t *rows, uint32_t row_count,
 		for (uint32_t r = 0; r < row_count; r++)
 			out[(size_t) r * out_stride + c] = dot_one(rows + (size_t) r * dim, col, dim, correction[0]);
 	}
+}
+
+uint32_t
+omen_near_i32_avx512(const int32_t *products, const float *base, const float *scale, uint32_t count,
+				  float factor, float limit, uint32_t *index, float *values)
+{
+	const __m512i step = _mm512_set1_epi32(16);
+	__m512i		lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+	uint32_t	found = 0;
+
+	for (uint32_t c = 0; c < count; c += 16)
+	{
+		__mmask16	mask = mask_up_to_16(count - c);
+		__m512		weight = _mm512_mul_ps(_mm512_set1_ps(factor), _mm512_maskz_loadu_ps(mask, scale + c));
+		__m512		product = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(mask, products + c));
+		__m512		value = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, base + c), _mm512_mul_ps(weight, product));
+		__mmask16	below = _mm512_mask_cmp_ps_mask(mask, value, _mm512_set1_ps(limit), _CMP_LT_OQ);
+
+		if (below != 0)
+		{
+			uint32_t	few = (uint32_t) __builtin_popcount(below);
+
+			/* VPCOMPRESSD to memory takes a hundred cycles on Zen 4. */
+			_mm512_mask_storeu_epi32(index + found, mask_up_to_16(few), _mm512_maskz_compress_epi32(below, lane));
+			_mm512_mask_storeu_ps(values + found, mask_up_to_16(few), _mm512_maskz_compress_ps(below, value));
+			found += few;
+		}
+		lane = _mm512_add_epi32(lane, step);
+	}
+	return found;
 }

@@ -60,3 +60,39 @@ omen_dots_i8_neon(const int8_t *rows, uint32_t row_count,
 			out[(size_t) r * out_stride + c] = vaddvq_s32(sum);
 		}
 }
+
+uint32_t
+omen_near_i32_neon(const int32_t *products, const float *base, const float *scale, uint32_t count,
+				  float factor, float limit, uint32_t *index, float *values)
+{
+	uint32_t	found = 0;
+	uint32_t	c = 0;
+
+	for (; c + 4 <= count; c += 4)
+	{
+		float32x4_t weight = vmulq_n_f32(vld1q_f32(scale + c), factor);
+		float32x4_t value = vsubq_f32(vld1q_f32(base + c), vmulq_f32(weight, vcvtq_f32_s32(vld1q_s32(products + c))));
+		float		lanes[4];
+
+		if (vmaxvq_u32(vcltq_f32(value, vdupq_n_f32(limit))) == 0)
+			continue;
+		vst1q_f32(lanes, value);
+		for (uint32_t j = 0; j < 4; j++)
+			if (lanes[j] < limit)
+			{
+				index[found] = c + j;
+				values[found++] = lanes[j];
+			}
+	}
+	for (; c < count; c++)
+	{
+		float		value = base[c] - factor * scale[c] * (float) products[c];
+
+		if (value < limit)
+		{
+			index[found] = c;
+			values[found++] = value;
+		}
+	}
+	return found;
+}

@@ -25,3 +25,22 @@ omen_dots_i8_scalar(const int8_t *rows, uint32_t row_count,
 		}
 	}
 }
+
+uint32_t
+omen_near_i32_scalar(const int32_t *products, const float *base, const float *scale, uint32_t count,
+				  float factor, float limit, uint32_t *index, float *values)
+{
+	uint32_t	found = 0;
+
+	for (uint32_t c = 0; c < count; c++)
+	{
+		float		value = base[c] - factor * scale[c] * (float) products[c];
+
+		if (value < limit)
+		{
+			index[found] = c;
+			values[found++] = value;
+		}
+	}
+	return found;
+}

@@ -250,6 +250,46 @@ test_tiles(const OmenSimd *table)
 	check_tile(table, 5, 14, 16384, false);
 }
 
+static void
+test_near(const OmenSimd *table)
+{
+	for (uint32_t count = 0; count <= 100; count++)
+		for (int round = 0; round < 6; round++)
+		{
+			int32_t    *products = guarded(0, count * sizeof(int32_t));
+			float	   *base = guarded(1, count * sizeof(float));
+			float	   *scale = guarded(2, count * sizeof(float));
+			uint32_t   *index = guarded(3, count * sizeof(uint32_t));
+			float	   *values = guarded(4, count * sizeof(float));
+			float		factor = random_float();
+			/* none below, all below (but for one that is infinite), some */
+			float		limit = round == 0 ? -INFINITY : round == 1 ? INFINITY : random_float();
+			uint32_t	found;
+			uint32_t	at = 0;
+
+			for (uint32_t c = 0; c < count; c++)
+			{
+				products[c] = random_between(-1000, 1000);
+				base[c] = c == 7 ? INFINITY : c == 9 ? NAN : random_float();
+				scale[c] = random_float() / 500;
+			}
+			/* a value equal to the limit is not below it */
+			if (round == 2 && count > 0)
+				limit = base[0] - factor * scale[0] * (float) products[0];
+			found = table->near_i32(products, base, scale, count, factor, limit, index, values);
+			for (uint32_t c = 0; c < count; c++)
+			{
+				float		value = base[c] - factor * scale[c] * (float) products[c];
+
+				if (value < limit && !check(at < found && index[at] == c && values[at] == value,
+											"near_i32 of %u, at %u", count, c))
+					return;
+				at += value < limit;
+			}
+			check(at == found, "near_i32 of %u found %u, not %u", count, found, at);
+		}
+}
+
 void
 test_codes(const OmenSimd *table)
 {
@@ -259,4 +299,5 @@ test_codes(const OmenSimd *table)
 	run_table_test("tables of a query", test_query_tables, table);
 	run_table_test("inner products of 4 and 8-bit codes", test_code_dots, table);
 	run_table_test("tiles of 8-bit inner products", test_tiles, table);
+	run_table_test("what is near of a tile's row", test_near, table);
 }

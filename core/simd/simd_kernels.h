@@ -39,6 +39,8 @@
 	void		omen_dots_i8_##isa(const int8_t *rows, uint32_t row_count, \
 								   const int8_t *cols, uint32_t col_count, \
 								   uint32_t dim, int32_t *out, uint32_t out_stride); \
+	uint32_t	omen_near_i32_##isa(const int32_t *products, const float *base, const float *scale, \
+									uint32_t count, float factor, float limit, uint32_t *index, float *values); \
 	float		omen_max_abs_f32_##isa(const float *values, uint32_t dim); \
 	void		omen_i8_from_f32_##isa(const float *values, float inverse, uint32_t dim, int8_t *out); \
 	OmenSignSums omen_sign_code_f32_##isa(const float *residual, const float *center, uint32_t dim, \

@@ -43,6 +43,7 @@
 	.dot_u4_i16 = omen_dot_u4_i16_##isa, \
 	.dot_u8_i16 = omen_dot_u8_i16_##isa, \
 	.dots_i8 = omen_dots_i8_##isa, \
+	.near_i32 = omen_near_i32_##isa, \
 	.max_abs_f32 = omen_max_abs_f32_##isa, \
 	.i8_from_f32 = omen_i8_from_f32_##isa, \
 	.sign_code_f32 = omen_sign_code_f32_##isa, \

@@ -121,6 +121,15 @@ typedef struct OmenSimd
 							const int8_t *cols, uint32_t col_count,
 							uint32_t dim, int32_t *out, uint32_t out_stride);
 
+	/*
+	 * What is near, of a tile's row: wherever value = base[c] - factor *
+	 * scale[c] * products[c] is below the limit, c and the value are put at
+	 * the end of index[] and values[], which have room for `count`.  Returns
+	 * how many.
+	 */
+	uint32_t	(*near_i32) (const int32_t *products, const float *base, const float *scale, uint32_t count,
+							 float factor, float limit, uint32_t *index, float *values);
+
 	/* ---- coding rows; dim is a multiple of 64 ---- */
 
 	/* The greatest magnitude; NaN counts as none. */

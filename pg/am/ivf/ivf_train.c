@@ -150,6 +150,8 @@ ivf_train_finish(IvfTraining *training, uint32 lists)
 	ivf_arena_init(&scratch, CurrentMemoryContext);
 	train_check(training, omen_byte_rows_init(&training->centroids, &training->arena, training->dim_padded,
 											  lists, lifted));
+	/* Training and calibration begin with the first of the rows. */
+	omen_byte_rows_shuffle(&training->sample, &training->random);
 	if (lists > 1)
 		train_check(training, omen_kmeans_train(&training->sample, &training->centroids, ITERATIONS,
 												omen_random_next(&training->random), &scratch, &ivf_interrupts));
@@ -162,19 +164,7 @@ ivf_train_queries(IvfTraining *training)
 {
 	OmenByteRows queries = training->sample;
 
-	/* A reservoir is in no order that matters once it has turned over; before, spread over it. */
 	queries.count = Min(queries.count, QUERIES);
-	if (training->sample.count > queries.count)
-	{
-		uint32		step = training->sample.count / queries.count;
-
-		for (uint32 q = 1; q < queries.count; q++)
-		{
-			memcpy(queries.values + (size_t) q * queries.dim,
-				   queries.values + (size_t) q * step * queries.dim, queries.dim);
-			queries.scale[q] = queries.scale[q * step];
-		}
-	}
 	return queries;
 }
 

@@ -59,7 +59,7 @@ extern void ivf_train_sample(IvfTraining *training, const OmenPoint *point, floa
 /* Trains so many lists, or fewer when there are too few rows. */
 extern void ivf_train_finish(IvfTraining *training, uint32 lists);
 
-/* Some of the sample, as queries to calibrate with.  Moves rows of the sample: after training only. */
+/* Some of the sample, as queries to calibrate with: after training, which shuffles it. */
 extern OmenByteRows ivf_train_queries(IvfTraining *training);
 
 extern void ivf_train_forget_sample(IvfTraining *training);

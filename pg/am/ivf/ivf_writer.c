@@ -52,8 +52,7 @@ struct IvfWriter
 	float		lift_sq[BATCH];
 
 	/* lists */
-	const OmenByteRows *centroids;
-	float	   *centroid_norm_sq;
+	OmenAssigner assigner;
 	OmenCalibrator *calibrator;
 	double	   *spread;			/* [lists] sums of squared residuals */
 	uint32	   *list_rows;		/* [lists] */
@@ -173,10 +172,8 @@ ivf_writer_create(Relation index, ForkNumber fork, bool log, OmenIvfModel *model
 void
 ivf_writer_set_lists(IvfWriter *writer, const OmenByteRows *centroids, const OmenByteRows *queries)
 {
-	writer->centroids = centroids;
-	writer->centroid_norm_sq = writer_alloc(writer, centroids->count, sizeof(float));
-	for (uint32 l = 0; l < centroids->count; l++)
-		writer->centroid_norm_sq[l] = omen_byte_row_norm_sq(centroids, l);
+	writer_check(writer, omen_assigner_init(&writer->assigner, &writer->arena, centroids));
+	omen_assigner_refresh(&writer->assigner);
 	if (queries != NULL)
 		writer_check(writer, omen_calibrator_create(&writer->calibrator, &writer->arena, writer->model, queries));
 	begin_sort(writer, queries ? queries->count : 0);
@@ -285,7 +282,7 @@ flush_batch(IvfWriter *writer)
 		writer->list[r] = 0;
 	}
 	if (model->lists > 1)
-		writer_check(writer, omen_assign(bytes, writer->centroids, writer->centroid_norm_sq, writer->list, NULL));
+		writer_check(writer, omen_assign(&writer->assigner, bytes, writer->list, NULL));
 	if (writer->calibrator)
 		omen_calibrator_add(writer->calibrator, bytes, writer->list, writer->norm_sq, writer->lift_sq);
 	for (uint32 r = 0; r < writer->waiting; r++)
