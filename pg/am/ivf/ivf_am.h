@@ -210,10 +210,22 @@ extern IndexBulkDeleteResult *ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDe
 extern IndexBulkDeleteResult *ivf_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 
 /*
+ * Frees pages of other generations than those in force, and shortens the file
+ * when nobody else uses it.  Returns the block behind the last that is in use.
+ */
+extern BlockNumber ivf_sweep(Relation index, BufferAccessStrategy strategy);
+
+/*
  * Rewrites the lists, or trains them anew, when that is due; frees pages left
  * over when it did or when rows were `deleted`.  See ivf_maintain.c.
  */
 extern void ivf_maintain(Relation index, BufferAccessStrategy strategy, bool deleted);
+
+/*
+ * A row's squared distance to its centroid, from its four-bit code; NaN when it
+ * has none.  vector, center: [dim_padded] floats of room.  (ivf_stats.c)
+ */
+extern double ivf_residual_sq(const OmenIvfModel *model, const OmenRowRecord *record, float *vector, float *center);
 
 extern void ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 							  Cost *startup, Cost *total, Selectivity *selectivity,

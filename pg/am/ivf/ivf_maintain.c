@@ -14,9 +14,10 @@
  *
  * A new generation is written beside the old one and comes into force with
  * the meta page.  Inserts go on meanwhile, into the old one's row pages and
- * tails.  A bit a slot remembers which rows the new one has; once its lists
- * are written, the old tails are walked for those it lacks, again and again
- * until few are left, and the last time with inserts waiting (on the meta
+ * tails.  How far each tail was taken over is remembered, and in retraining,
+ * which takes rows from their pages, a bit a slot for those that it has; once
+ * the lists are written, the old tails are walked on, again and again until
+ * little is new, and the last time with inserts waiting (on the meta
  * block's page lock): not for long, since those would have an autovacuum
  * cancelled.  Slots do not change hands, for only VACUUM frees them, and that
  * is who works here.  Scans that come upon a page of the old generation that
@@ -30,10 +31,13 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include <math.h>
+
+#include "am/ivf/ivf_inspect.h"
 #include "am/ivf/ivf_train.h"
 #include "commands/vacuum.h"
-#include "storage/indexfsm.h"
 #include "storage/lmgr.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "wal/page_edit.h"
 
@@ -48,6 +52,13 @@
 #define REPACK_TAIL_SHARE 0.25
 #define REPACK_TAIL_PAGES_MIN 8
 #define REPACK_DEAD_SHARE 0.33
+/* When asked: retrain when rows are so much farther from their centroids than they were, or lists too few, too many. */
+#define DRIFT_MAX 1.2
+#define DRIFT_LOOKS 512			/* blocks */
+#define LISTS_MISFIT 1.5
+/* Retrain, to rows in fewer pages, when the part of the file in use is so many times what is needed. */
+#define BLOAT_MAX 3
+#define BLOAT_BLOCKS_MIN 64
 
 typedef enum IvfWork
 {
@@ -55,6 +66,13 @@ typedef enum IvfWork
 	WORK_REPACK,
 	WORK_RETRAIN
 } IvfWork;
+
+/* In a tail, which only grows, at its end: behind so many postings of a page. */
+typedef struct IvfTailPlace
+{
+	BlockNumber block;
+	uint32		postings;
+} IvfTailPlace;
 
 typedef struct IvfMaintenance
 {
@@ -70,9 +88,12 @@ typedef struct IvfMaintenance
 	float	   *vector;			/* [dim] */
 	float	   *scratch;		/* [dim] */
 	uint64		keys[OMEN_KEYS_MAX];	/* of the row on its way to the writer */
+	double		residual_sq;	/* of the rows measured */
+	double		spread;			/* what it was when their lists were written */
 	IvfTraining training;
 	IvfWriter  *writer;
-	uint8	   *taken;			/* one bit a slot: the new generation has its row */
+	IvfTailPlace *walked;		/* [tails] how far each was taken over */
+	uint8	   *taken;			/* retraining: one bit a slot: the new generation has its row */
 	uint64		slots;			/* with a bit */
 	uint32		slot;			/* of the record being visited */
 	/* Takes over the row of a posting in a tail. */
@@ -131,6 +152,61 @@ count_tails(IvfMaintenance *m)
 	}
 }
 
+/* Calls back for each live record of a row page; false when the block is no row page. */
+static bool
+visit_rows(IvfMaintenance *m, BlockNumber block, void (*visit) (IvfMaintenance *m, const OmenRowRecord *record))
+{
+	uint32		bytes = omen_row_bytes(m->dim, m->meta.keys);
+	uint32		per_page = omen_rows_per_page(m->dim, m->meta.keys);
+	Buffer		buffer;
+	PGAlignedBlock copy;
+	const OmenPageTrailer *trailer = omen_page_trailer_const(copy.data);
+
+	vacuum_delay_point_compat();
+	buffer = ReadBufferExtended(m->index, MAIN_FORKNUM, block, RBM_NORMAL, m->strategy);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
+	UnlockReleaseBuffer(buffer);
+	if (PageIsNew(copy.data) ||
+		omen_page_check(copy.data, block, OMEN_PAGE_ROW, m->meta.row_generation, NULL) != OMEN_OK)
+		return false;
+	for (uint32 i = 0; i < Min(trailer->count, per_page); i++)
+	{
+		const OmenRowRecord *record =
+			(const OmenRowRecord *) (omen_page_body_const(copy.data) + (size_t) i * bytes);
+
+		m->slot = block * per_page + i;
+		if (record->state == OMEN_ROW_LIVE && record->list < m->meta.lists)
+			visit(m, record);
+	}
+	return true;
+}
+
+/* How much farther rows are from their centroids than when the lists were written, by a sample: 1 for as far. */
+static void
+measure_record(IvfMaintenance *m, const OmenRowRecord *record)
+{
+	double		spread = m->model->view.start[record->list].spread;
+	double		residual_sq = ivf_residual_sq(&m->model->view, record, m->vector, m->scratch);
+
+	if (spread > 0 && isfinite(residual_sq))
+	{
+		m->residual_sq += residual_sq;
+		m->spread += spread;
+	}
+}
+
+static bool
+has_drifted(IvfMaintenance *m)
+{
+	BlockNumber blocks = RelationGetNumberOfBlocks(m->index);
+	OmenRandom	random = {m->meta.seed};
+
+	for (uint32 i = 0; i < DRIFT_LOOKS && blocks > 1; i++)
+		visit_rows(m, 1 + (BlockNumber) omen_random_below(&random, blocks - 1), measure_record);
+	return m->residual_sq > DRIFT_MAX * m->spread;
+}
+
 static IvfWork
 work_due(IvfMaintenance *m)
 {
@@ -139,10 +215,9 @@ work_due(IvfMaintenance *m)
 
 	if (rows >= RETRAIN_ROWS_MIN && rows >= (double) RETRAIN_GROWTH * m->meta.trained_rows)
 		return WORK_RETRAIN;
-	if (m->tail_pages >= REPACK_TAIL_PAGES_MIN && m->tail_rows >= REPACK_TAIL_SHARE * postings)
-		return WORK_REPACK;
-	if (m->meta.dead_postings >= REPACK_DEAD_SHARE * postings && postings >= RETRAIN_ROWS_MIN)
-		return WORK_REPACK;
+	if ((m->tail_pages >= REPACK_TAIL_PAGES_MIN && m->tail_rows >= REPACK_TAIL_SHARE * postings) ||
+		(m->meta.dead_postings >= REPACK_DEAD_SHARE * postings && postings >= RETRAIN_ROWS_MIN))
+		return rows >= RETRAIN_ROWS_MIN && has_drifted(m) ? WORK_RETRAIN : WORK_REPACK;
 	return WORK_NONE;
 }
 
@@ -190,23 +265,31 @@ take_slot(IvfMaintenance *m, uint32 slot)
 {
 	uint8		bit = (uint8) (1 << slot % 8);
 
-	if (slot >= m->slots || (m->taken[slot / 8] & bit) != 0)
+	/* The page may have come to be since. */
+	if (slot >= m->slots)
+		cover_slots(m);
+	if (slot >= m->slots)
+		index_page_report(m->index, OMEN_CORRUPT, "a posting leads past the end");
+	if ((m->taken[slot / 8] & bit) != 0)
 		return false;
 	m->taken[slot / 8] |= bit;
 	return true;
 }
 
-/* Takes over what a tail holds that was not taken yet; returns how many. */
+/* Takes over what a tail holds that was not taken yet; returns how many postings. */
 static uint64
 take_tail(IvfMaintenance *m, uint32 tail)
 {
 	uint32		bytes = omen_posting_bytes(m->dim, m->meta.keys);
 	uint32		tail_bytes = omen_tail_posting_bytes(m->dim, m->meta.keys);
 	OmenDirectoryEntry entry = read_entry(m, tail);
+	IvfTailPlace *walked = &m->walked[tail];
 	uint32		pages = 0;
 	uint64		count = 0;
 
-	for (BlockNumber block = entry.tail_first; block != OMEN_NO_BLOCK;)
+	if (walked->block == OMEN_NO_BLOCK)
+		walked->block = entry.tail_first;
+	for (BlockNumber block = walked->block; block != OMEN_NO_BLOCK;)
 	{
 		uintptr_t	handle;
 		const void *page = read_page(m, block, OMEN_PAGE_TAIL, m->meta.generation, &handle);
@@ -220,9 +303,11 @@ take_tail(IvfMaintenance *m, uint32 tail)
 		if (trailer->list != tail || trailer->count > omen_postings_per_tail(m->dim, m->meta.keys) ||
 			++pages > entry.tail_pages)
 			index_page_report(m->index, OMEN_CORRUPT, "a tail page is not what the directory says");
-		for (uint32 i = 0; i < trailer->count; i++)
+		if (block != walked->block)
+			*walked = (IvfTailPlace) {block, 0};
+		for (; walked->postings < trailer->count; walked->postings++)
 		{
-			const uint8 *posting = omen_page_body_const(copy.data) + (size_t) i * tail_bytes;
+			const uint8 *posting = omen_page_body_const(copy.data) + (size_t) walked->postings * tail_bytes;
 			uint32		slot;
 			uint32		list;
 
@@ -230,7 +315,7 @@ take_tail(IvfMaintenance *m, uint32 tail)
 			memcpy(&list, posting + bytes, sizeof(list));
 			if (list >= m->meta.lists || list / m->meta.lists_per_tail != tail)
 				index_page_report(m->index, OMEN_CORRUPT, "a posting is in the wrong tail");
-			if (slot == OMEN_NO_SLOT || !take_slot(m, slot))
+			if (slot == OMEN_NO_SLOT || (m->taken != NULL && !take_slot(m, slot)))
 				continue;
 			m->take(m, list, posting, slot);
 			count++;
@@ -251,7 +336,6 @@ take_tails(IvfMaintenance *m)
 	ivf_read_meta(m->index, &now);
 	if (!now.has_tails)
 		return 0;
-	cover_slots(m);
 	for (uint32 t = 0; t < omen_tails(&m->meta); t++)
 		count += take_tail(m, t);
 	return count;
@@ -324,36 +408,6 @@ repack(IvfMaintenance *m)
 }
 
 /* ---- retraining ---- */
-
-/* Calls back for each live record of a row page; false when the block is no row page. */
-static bool
-visit_rows(IvfMaintenance *m, BlockNumber block, void (*visit) (IvfMaintenance *m, const OmenRowRecord *record))
-{
-	uint32		bytes = omen_row_bytes(m->dim, m->meta.keys);
-	uint32		per_page = omen_rows_per_page(m->dim, m->meta.keys);
-	Buffer		buffer;
-	PGAlignedBlock copy;
-	const OmenPageTrailer *trailer = omen_page_trailer_const(copy.data);
-
-	vacuum_delay_point_compat();
-	buffer = ReadBufferExtended(m->index, MAIN_FORKNUM, block, RBM_NORMAL, m->strategy);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
-	UnlockReleaseBuffer(buffer);
-	if (PageIsNew(copy.data) ||
-		omen_page_check(copy.data, block, OMEN_PAGE_ROW, m->meta.row_generation, NULL) != OMEN_OK)
-		return false;
-	for (uint32 i = 0; i < Min(trailer->count, per_page); i++)
-	{
-		const OmenRowRecord *record =
-			(const OmenRowRecord *) (omen_page_body_const(copy.data) + (size_t) i * bytes);
-
-		m->slot = block * per_page + i;
-		if (record->state == OMEN_ROW_LIVE && record->list < m->meta.lists)
-			visit(m, record);
-	}
-	return true;
-}
 
 /* The row as a point, not relative to any mean; *norm_sq is its squared length. */
 static OmenPoint
@@ -476,67 +530,35 @@ retrain(IvfMaintenance *m)
 	ivf_train_end(training);
 }
 
-/* ---- sweeping ---- */
+/* ---- the whole ---- */
 
-/* A page of a generation that is not in force, nor ever will be. */
-static bool
-is_orphan(const OmenPageTrailer *trailer, const OmenIvfMeta *meta)
+/* Blocks of the index, were it made anew: more or less. */
+static double
+blocks_needed(const IvfMaintenance *m)
 {
-	switch (trailer->kind)
-	{
-		case OMEN_PAGE_MODEL:
-		case OMEN_PAGE_DIRECTORY:
-		case OMEN_PAGE_PACKED:
-		case OMEN_PAGE_TAIL:
-		case OMEN_PAGE_KEYS:
-			return trailer->generation != meta->generation;
-		case OMEN_PAGE_ROW:
-			return trailer->generation != meta->row_generation;
-		default:
-			return false;
-	}
+	double		rows = m->meta.packed_rows + m->tail_rows - m->meta.dead_postings;
+
+	return rows / omen_rows_per_page(m->dim, m->meta.keys) +
+		(rows * omen_posting_bytes(m->dim, m->meta.keys) + m->model->view.byte_count) / OMEN_BODY_BYTES;
 }
 
-/* Frees pages of other generations, and tells the free space map of all that are free. */
-static void
-sweep(Relation index, BufferAccessStrategy strategy)
+/* What is due when somebody asks for it: lists that fit the rows, and nothing left in tails. */
+static IvfWork
+work_asked_for(IvfMaintenance *m)
 {
-	OmenIvfMeta meta;
-	BlockNumber blocks = RelationGetNumberOfBlocks(index);
-	bool		found = false;
+	double		rows = m->meta.packed_rows + m->tail_rows - m->meta.dead_postings;
+	IvfOptions *options = (IvfOptions *) m->index->rd_options;
+	double		lists = options && options->lists > 0 ? options->lists : omen_ivf_lists_for((uint64) rows);
 
-	ivf_read_meta(index, &meta);
-	for (BlockNumber block = 1; block < blocks; block++)
-	{
-		Buffer		buffer;
-		const char *page;
-		const OmenPageTrailer *trailer;
-		bool		free;
-
-		vacuum_delay_point_compat();
-		buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
-		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-		page = BufferGetPage(buffer);
-		trailer = omen_page_trailer_const(page);
-		free = index_page_is_recyclable(page);
-		if (!free && trailer->magic == OMEN_PAGE_MAGIC && is_orphan(trailer, &meta))
-		{
-			index_page_free(index, buffer);
-			free = true;
-		}
-		UnlockReleaseBuffer(buffer);
-		if (free)
-		{
-			RecordFreeIndexPage(index, block);
-			found = true;
-		}
-	}
-	if (found)
-		IndexFreeSpaceMapVacuum(index);
+	if (rows >= RETRAIN_ROWS_MIN &&
+		(lists > LISTS_MISFIT * m->meta.lists || m->meta.lists > LISTS_MISFIT * lists || has_drifted(m)))
+		return WORK_RETRAIN;
+	return m->tail_rows > 0 || m->meta.dead_postings > 0 ? WORK_REPACK : WORK_NONE;
 }
 
-void
-ivf_maintain(Relation index, BufferAccessStrategy strategy, bool deleted)
+/* One look and what it finds to do; *bloated when rows are few for the part of the file in use. */
+static IvfWork
+maintain_once(Relation index, BufferAccessStrategy strategy, bool deleted, bool asked_for, bool compact, bool *bloated)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf maintenance", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -551,25 +573,60 @@ ivf_maintain(Relation index, BufferAccessStrategy strategy, bool deleted)
 	ivf_read_meta(index, &m->meta);
 	m->dim = omen_dim_padded(m->meta.dim);
 	m->model = ivf_model(index, &m->meta, context);
-	count_tails(m);
-	work = work_due(m);
-	/* What a rewrite left behind that failed: freed first, or one failing every time would grow the file. */
-	if (m->meta.last_generation != m->meta.generation)
-		sweep(index, strategy);
-	UnlockPage(index, OMEN_META_BLOCK, ShareLock);
-
+	m->walked = MemoryContextAllocHuge(context, omen_tails(&m->meta) * sizeof(IvfTailPlace));
+	for (uint32 t = 0; t < omen_tails(&m->meta); t++)
+		m->walked[t] = (IvfTailPlace) {OMEN_NO_BLOCK, 0};
 	m->vector = palloc(m->dim * sizeof(float));
 	m->scratch = palloc(m->dim * sizeof(float));
+	count_tails(m);
+	work = compact ? WORK_RETRAIN : asked_for ? work_asked_for(m) : work_due(m);
+	UnlockPage(index, OMEN_META_BLOCK, ShareLock);
+	/* What a rewrite left behind that failed: freed first, or one failing every time would grow the file. */
+	if (m->meta.last_generation != m->meta.generation)
+		ivf_sweep(index, strategy);
+
 	if (work == WORK_REPACK)
 		repack(m);
 	else if (work == WORK_RETRAIN)
 		retrain(m);
 	if (work != WORK_NONE || deleted)
-	{
-		LockPage(index, OMEN_META_BLOCK, ShareLock);
-		sweep(index, strategy);
-		UnlockPage(index, OMEN_META_BLOCK, ShareLock);
-	}
+		*bloated = ivf_sweep(index, strategy) > BLOAT_MAX * blocks_needed(m) + BLOAT_BLOCKS_MIN;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	return work;
+}
+
+static IvfWork
+maintain(Relation index, BufferAccessStrategy strategy, bool deleted, bool asked_for)
+{
+	bool		bloated = false;
+	IvfWork		work = maintain_once(index, strategy, deleted, asked_for, false, &bloated);
+
+	/* The rows that are left, and the lists that they need, move to the front of the file. */
+	if (bloated)
+		work = maintain_once(index, strategy, false, false, true, &bloated);
+	return work;
+}
+
+void
+ivf_maintain(Relation index, BufferAccessStrategy strategy, bool deleted)
+{
+	maintain(index, strategy, deleted, false);
+}
+
+/* vector_maintain(index): what VACUUM does when it is due, and more, now.  Returns what was done. */
+OMEN_FUNCTION(vector_maintain);
+Datum
+vector_maintain(PG_FUNCTION_ARGS)
+{
+	static const char *const done[] = {"nothing to do", "lists repacked", "lists trained anew"};
+	IvfInspected inspected;
+	IvfWork		work;
+
+	PreventCommandDuringRecovery("vector_maintain()");
+	/* VACUUM's own lock: two never work on one index, nor while it is built. */
+	inspected = ivf_inspect_open(PG_GETARG_OID(0), ShareUpdateExclusiveLock);
+	work = maintain(inspected.index, NULL, false, true);
+	ivf_inspect_close(&inspected, ShareUpdateExclusiveLock);
+	PG_RETURN_TEXT_P(cstring_to_text(done[work]));
 }

@@ -37,26 +37,20 @@ typedef struct IvfStats
 	float	   *center;
 } IvfStats;
 
-/*
- * A row's squared distance to its centroid, from its four-bit code, beside the
- * mean of those that its list was written with.
- */
-static void
-look_at_row(IvfStats *stats, const OmenRowRecord *record)
+double
+ivf_residual_sq(const OmenIvfModel *model, const OmenRowRecord *record, float *vector, float *center)
 {
-	const OmenIvfModel *model = stats->model;
-	float		spread = model->start[record->list].spread;
 	double		lost;
 	double		norm_sq;
 	double		residual_sq = 0;
 
-	if (record->factors.add == OMEN_ADD_LAST || !(spread > 0))
-		return;
-	lost = omen_ivf_decode(model, record, stats->vector, stats->center);
-	norm_sq = omen_simd->dot_f32(stats->vector, stats->vector, model->dim_padded) - lost * lost;
+	if (record->factors.add == OMEN_ADD_LAST)
+		return NAN;
+	lost = omen_ivf_decode(model, record, vector, center);
+	norm_sq = omen_simd->dot_f32(vector, vector, model->dim_padded) - lost * lost;
 	for (uint32 d = 0; d < model->dim_padded; d++)
 	{
-		double		r = stats->vector[d] - model->mean[d] - stats->center[d];
+		double		r = vector[d] - model->mean[d] - center[d];
 
 		residual_sq += r * r;
 	}
@@ -67,9 +61,19 @@ look_at_row(IvfStats *stats, const OmenRowRecord *record)
 
 		residual_sq += gap * gap;
 	}
-	if (!isfinite(residual_sq))
+	return Max(residual_sq, 0);
+}
+
+/* A row's squared distance to its centroid, beside the mean of those that its list was written with. */
+static void
+look_at_row(IvfStats *stats, const OmenRowRecord *record)
+{
+	float		spread = stats->model->start[record->list].spread;
+	double		residual_sq = ivf_residual_sq(stats->model, record, stats->vector, stats->center);
+
+	if (!(spread > 0) || !isfinite(residual_sq))
 		return;
-	stats->residual_sq += Max(residual_sq, 0);
+	stats->residual_sq += residual_sq;
 	stats->spread += spread;
 }
 

@@ -17,6 +17,11 @@ CREATE FUNCTION vector_index_stats(index regclass, OUT rows bigint, OUT lists in
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION vector_index_stats(regclass) IS 'of what an ivf index consists';
 
+CREATE FUNCTION vector_maintain(index regclass) RETURNS text
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION vector_maintain(regclass) IS
+	'what VACUUM does to an ivf index when it is due: lists repacked, or trained anew when rows have drifted from them';
+
 CREATE FUNCTION vector_index_calibration(index regclass)
 	RETURNS TABLE (k int, recall real, probes int, stop_z real, probes_when_grown int)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
