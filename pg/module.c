@@ -6,7 +6,7 @@
 #include "postgres.h"
 #include "compat.h"
 
-#include "am/ivf/ivf_am.h"
+#include "am/hnsw/hnsw_am.h"
 #include "lib/stringinfo.h"
 #include "omen/simd.h"
 
@@ -46,4 +46,5 @@ _PG_init(void)
 {
 	choose_kernels();
 	ivf_init();
+	hnsw_init();
 }

@@ -36,16 +36,19 @@ typedef enum OmenPageKind
 	OMEN_PAGE_TAIL,				/* postings one after another, as inserted */
 	OMEN_PAGE_ROW,				/* row records: row pointer and four-bit code */
 	OMEN_PAGE_KEYS,				/* keys of packed postings, by which a search can leave rows out */
-	OMEN_PAGE_FREE				/* nothing */
+	OMEN_PAGE_FREE,				/* nothing */
+	OMEN_PAGE_NODE,				/* hnsw: nodes of level 0 */
+	OMEN_PAGE_UPPER,			/* hnsw: nodes of the levels above */
+	OMEN_PAGE_ROWS				/* hnsw: row pointers of nodes with more than one */
 } OmenPageKind;
 
 typedef struct OmenPageTrailer
 {
 	uint32_t	generation;		/* of the lists (MODEL .. TAIL) or of the rows (ROW); 0 on META */
-	uint32_t	next;			/* TAIL, MODEL, ROW: the chain's next block, or OMEN_NO_BLOCK */
+	uint32_t	next;			/* TAIL, MODEL, ROW, NODE .. ROWS: the chain's next block, or OMEN_NO_BLOCK */
 	uint32_t	list;			/* TAIL: the tail's number; MODEL, DIRECTORY, PACKED, KEYS: place in the run;
-								 * ROW: 1 in the chain of pages with room, else 0 */
-	uint32_t	count;			/* TAIL, ROW: entries; MODEL: bytes; PACKED, KEYS: bytes used */
+								 * ROW, NODE .. ROWS: 1 in the chain of pages with room, else 0 */
+	uint32_t	count;			/* TAIL, ROW, NODE .. ROWS: entries; MODEL: bytes; PACKED, KEYS: bytes used */
 	uint32_t	checksum;		/* the host's, of all that counts on the page */
 	uint32_t	reserved;
 	uint16_t	kind;

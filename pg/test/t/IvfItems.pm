@@ -1,5 +1,5 @@
 #
-# IvfItems.pm - a table with an ivf index for the TAP tests, writers that change
+# IvfItems.pm - a table with an ivf index (or another) for the TAP tests, writers that change
 # it, and the question they all ask in the end: does the index hold exactly the
 # table's rows, and does it answer as an exact search does?
 #
@@ -16,6 +16,9 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(seed_from_time create_items start_client finish_clients kill_server index_is_right);
+
+# What items_index is made with.
+our $using = 'ivf (v)';
 
 # Prints the seed, which IVF_TEST_SEED may set.
 sub seed_from_time
@@ -88,7 +91,7 @@ BEGIN
 END $$;
 SQL
 	$node->safe_psql('postgres', "INSERT INTO items (v) SELECT new_vector() FROM generate_series(1, $rows)") if $rows > 0;
-	$node->safe_psql('postgres', 'CREATE INDEX items_index ON items USING ivf (v)') if $index // 1;
+	$node->safe_psql('postgres', "CREATE INDEX items_index ON items USING $using") if $index // 1;
 }
 
 # A client that runs a script over and over for so many seconds, in the background.

@@ -1,0 +1,178 @@
+/*
+ * hnsw_am.h - what the files of the access method hnsw share.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OMEN_AM_HNSW_H
+#define OMEN_AM_HNSW_H
+
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/amapi.h"
+#include "access/genam.h"
+#include "am/ivf/ivf_am.h"
+#include "omen/hnsw.h"
+#include "page/index_page.h"
+#include "utils/rel.h"
+
+/* ---- settings and options (hnsw_handler.c) ---- */
+
+typedef enum HnswIterativeScan
+{
+	HNSW_ITERATIVE_OFF,
+	HNSW_ITERATIVE_STRICT,
+	HNSW_ITERATIVE_RELAXED
+} HnswIterativeScan;
+
+extern int	hnsw_ef_search;
+extern int	hnsw_iterative_scan;
+extern int	hnsw_max_scan_tuples;
+extern double hnsw_scan_mem_multiplier;
+
+extern void hnsw_init(void);
+
+typedef struct HnswOptions
+{
+	int32		vl_len_;
+	int			m;
+	int			ef_construction;
+} HnswOptions;
+
+#define HNSW_M_DEFAULT 16
+#define HNSW_EF_CONSTRUCTION_DEFAULT 64
+#define HNSW_EF_SEARCH_DEFAULT 40
+
+/* ---- operator classes: as those of ivf ---- */
+
+#define HNSW_DISTANCE_PROC IVF_DISTANCE_PROC
+#define HNSW_TYPE_PROC IVF_TYPE_PROC
+#define HNSW_PROC_COUNT IVF_PROC_COUNT
+
+/* ---- the model: what never changes about an index (hnsw_model.c) ---- */
+
+typedef struct HnswModel
+{
+	struct HnswModel *next;
+	MemoryContext context;
+	int			users;
+	uint64		last_used;
+	uint64		identity;
+	OmenMetric	metric;
+	uint32		dim;
+	uint32		m;
+	uint32		ef_construction;
+	float		lift_sq;
+	OmenRotation rotation;
+	float	   *mean;			/* [dim_padded] */
+	float	   *zeros;			/* [dim_padded] */
+	OmenHnswCodes codes;
+	OmenGraphSpace space;
+	uint32		item_bytes[OMEN_HNSW_PLACES];
+	uint32		per_page[OMEN_HNSW_PLACES];
+	IndexPagePlaces places;		/* kept for the next to use the index */
+} HnswModel;
+
+extern void hnsw_read_meta(Relation index, OmenHnswMeta *meta);
+
+/* Whatever follows from *meta, the mean left at zero. */
+extern HnswModel *hnsw_model_new(Relation index, const OmenHnswMeta *meta, MemoryContext parent);
+
+/* The model of *meta, from pages unless this backend has it.  Held until `holder` is reset or deleted. */
+extern HnswModel *hnsw_model(Relation index, const OmenHnswMeta *meta, MemoryContext holder);
+
+/* A row or query on its way into the index. */
+typedef struct HnswVector
+{
+	const HnswModel *model;
+	const IvfType *type;
+	OmenPoint	point;
+	float	   *room;			/* [dim] */
+	float	   *scratch;		/* [dim_padded] */
+	uint8	   *payload;
+	OmenHnswQuery *query;
+} HnswVector;
+
+extern void hnsw_vector_init(HnswVector *vector, const HnswModel *model, const IvfType *type);
+
+/* Fills in payload and query of a row. */
+extern void hnsw_vector_row(HnswVector *vector, Datum value);
+
+/* Fills in the query of a search. */
+extern void hnsw_vector_query(HnswVector *vector, Datum value);
+
+/* ---- pages as a store of nodes (hnsw_store.c) ---- */
+
+typedef struct HnswStore
+{
+	Relation	index;
+	const HnswModel *model;
+	IndexPageReader reader;
+	OmenPageStore pages;		/* of the reader */
+} HnswStore;
+
+extern OmenGraphStore hnsw_store(HnswStore *store, Relation index, HnswModel *model);
+extern OmenGraphEntry hnsw_read_entry(Relation index);
+
+/* The page, locked; an error unless it is of this kind. */
+extern Buffer hnsw_read_page(HnswStore *store, BlockNumber block, int place_kind, int lock);
+
+/* The n-th item of a page, and whether it is free. */
+extern void *hnsw_item(const HnswModel *model, char *page, int place_kind, uint32 place);
+extern bool hnsw_item_is_free(const void *item, int place_kind);
+
+extern OmenPageKind hnsw_page_kind(int place_kind);
+
+/*
+ * Frees items of an exclusively locked page, `wants` telling which, and puts
+ * the page in front of the chain of those with room.  Returns how many.
+ */
+extern uint32 hnsw_free_items(HnswStore *store, Buffer buffer, int place_kind,
+							  bool (*wants) (const void *item, uint32 number, void *state), void *state);
+
+/* Follows a node's further rows: the next chunk, locked; InvalidBuffer at the end. */
+extern Buffer hnsw_read_rows(HnswStore *store, uint32 number, uint32 owner, int lock, OmenGraphRows **rows);
+
+/*
+ * Finds out whether a walk along chunks runs in a circle (Brent 1980): begins
+ * as zeros, is told each step, and errors out sooner or later if it does.
+ */
+typedef struct HnswWalk
+{
+	uint32		mark;
+	uint64		steps;
+} HnswWalk;
+
+extern void hnsw_walk_step(HnswWalk *walk, Relation index, uint32 chunk);
+
+/* ---- callbacks ---- */
+
+enum
+{
+	HNSW_PHASE_LOAD = 2,		/* 1 is PostgreSQL's "initializing" */
+	HNSW_PHASE_WRITE
+};
+
+extern IndexBuildResult *hnsw_build(Relation heap, Relation index, IndexInfo *indexInfo);
+extern void hnsw_build_empty(Relation index);
+
+extern bool hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
+						IndexUniqueCheck unique, bool unchanged, IndexInfo *indexInfo);
+
+/* Adds one row to the pages; `work` inserts into them. */
+extern void hnsw_add_row(Relation index, OmenGraphWork *work, const HnswVector *vector, ItemPointer tid);
+
+extern IndexBulkDeleteResult *hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+											   IndexBulkDeleteCallback callback, void *callback_state);
+extern IndexBulkDeleteResult *hnsw_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
+
+extern void hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
+							   Cost *startup, Cost *total, Selectivity *selectivity,
+							   double *correlation, double *pages);
+
+extern IndexScanDesc hnsw_begin_scan(Relation index, int keys, int orderbys);
+extern void hnsw_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey orderbys, int orderby_count);
+extern bool hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
+extern void hnsw_end_scan(IndexScanDesc scan);
+
+#endif							/* OMEN_AM_HNSW_H */

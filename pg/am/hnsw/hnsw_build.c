@@ -1,0 +1,374 @@
+/*
+ * hnsw_build.c - CREATE INDEX: a look at some rows for their mean, then every
+ * row into a graph in memory, which is then written to pages.
+ *
+ * Numbers in memory are those that nodes will have in pages: nodes of level 0
+ * come right after the mean, in order, so that only numbers of upper nodes and
+ * of chunks of rows are moved by what lies before them.
+ *
+ * When maintenance_work_mem is full, the graph is written and the remaining
+ * rows are inserted into its pages, as later ones will be.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/tableam.h"
+#include "access/xloginsert.h"
+#include "am/hnsw/hnsw_am.h"
+#include "commands/progress.h"
+#include "miscadmin.h"
+#include "utils/backend_progress.h"
+#include "utils/memutils.h"
+#include "utils/sampling.h"
+
+/* Blocks and rows that the mean is found from: it is only an origin, chosen to keep codes precise. */
+#define LOOK_BLOCKS 300
+#define LOOK_ROWS 1000
+
+typedef struct HnswBuild
+{
+	Relation	heap;			/* NULL: an empty index for the initial fork */
+	Relation	index;
+	IndexInfo  *info;
+	ForkNumber	fork;
+	OmenHnswMeta meta;
+	HnswModel  *model;
+	HnswVector	vector;
+	MemoryContext row_context;	/* reset for each row */
+	OmenRandom	random;
+	double		rows;
+
+	/* the mean */
+	double	   *sum;			/* [dim_padded] */
+	uint32		looked_at;
+	float		longest_sq;
+
+	/* the graph */
+	bool		in_pages;
+	OmenArena	arena;
+	OmenGraphMemory memory;
+	HnswStore	pages;
+	OmenGraphWork work;
+} HnswBuild;
+
+/* ---- the mean ---- */
+
+static void
+look_at_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	HnswBuild  *build = state;
+	OmenPoint  *point = &build->vector.point;
+	MemoryContext old;
+
+	if (isnull[0] || build->looked_at >= LOOK_ROWS)
+		return;
+	old = MemoryContextSwitchTo(build->row_context);
+	/* Neither mean nor lift are known yet: the lift of a row is less its own squared length. */
+	ivf_point_from_datum(build->vector.type, &build->model->rotation, build->model->metric, NULL, 0,
+						 PointerGetDatum(PG_DETOAST_DATUM(values[0])), build->vector.room, build->vector.scratch,
+						 point);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(build->row_context);
+	if (point->last)
+		return;
+	for (uint32 d = 0; d < build->model->codes.dim_padded; d++)
+		build->sum[d] += point->vector[d];
+	build->longest_sq = Max(build->longest_sq, -point->lift_sq);
+	build->looked_at++;
+}
+
+static void
+look_at_table(HnswBuild *build)
+{
+	BlockNumber total = RelationGetNumberOfBlocks(build->heap);
+	BlockSamplerData sampler;
+
+	build->sum = palloc0(build->model->codes.dim_padded * sizeof(double));
+	BlockSampler_Init(&sampler, total, LOOK_BLOCKS, (uint32) omen_random_next(&build->random));
+	while (BlockSampler_HasMore(&sampler) && build->looked_at < LOOK_ROWS)
+	{
+		CHECK_FOR_INTERRUPTS();
+		/* Rows of any visibility will do, but a concurrent build has a snapshot to go by. */
+		table_index_build_range_scan(build->heap, build->index, build->info, false,
+									 !build->info->ii_Concurrent, false,
+									 BlockSampler_Next(&sampler), 1, look_at_row, build, NULL);
+	}
+	for (uint32 d = 0; d < build->model->codes.dim_padded && build->looked_at > 0; d++)
+		build->model->mean[d] = (float) (build->sum[d] / build->looked_at);
+	/* Some rows not looked at will be longer. */
+	build->model->lift_sq = build->meta.lift_sq = 1.2f * build->longest_sq;
+	pfree(build->sum);
+}
+
+/* ---- writing ---- */
+
+static Buffer
+next_page(HnswBuild *build, BlockNumber expected)
+{
+	Buffer		buffer = index_page_new(build->index, build->fork);
+
+	if (BufferGetBlockNumber(buffer) != expected)
+		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(build->index));
+	return buffer;
+}
+
+static void
+write_meta(HnswBuild *build)
+{
+	Buffer		buffer = ReadBufferExtended(build->index, build->fork, OMEN_META_BLOCK, RBM_NORMAL, NULL);
+	PGAlignedBlock page;
+
+	index_page_init(page.data, OMEN_PAGE_META, 0, 0);
+	memcpy(omen_page_body(page.data), &build->meta, sizeof(build->meta));
+	index_page_set_used(page.data, sizeof(build->meta));
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	index_page_write(build->index, buffer, false, page.data);
+}
+
+static void
+write_mean(HnswBuild *build)
+{
+	uint32		bytes = build->model->codes.dim_padded * sizeof(float);
+
+	for (uint32 sequence = 0; sequence * OMEN_BODY_BYTES < bytes; sequence++)
+	{
+		uint32		take = Min(bytes - sequence * OMEN_BODY_BYTES, OMEN_BODY_BYTES);
+		Buffer		buffer = next_page(build, 1 + sequence);
+		PGAlignedBlock page;
+
+		index_page_init(page.data, OMEN_PAGE_MODEL, OMEN_HNSW_GENERATION, sequence);
+		memcpy(omen_page_body(page.data), (char *) build->model->mean + (size_t) sequence * OMEN_BODY_BYTES, take);
+		omen_page_trailer(page.data)->count = take;
+		index_page_set_used(page.data, take);
+		index_page_write(build->index, buffer, false, page.data);
+	}
+}
+
+/* Numbers by which links of upper nodes and of rows are moved. */
+typedef struct Moves
+{
+	uint32		upper;
+	uint32		rows;
+} Moves;
+
+static void
+move(uint32 *number, uint32 by)
+{
+	if (*number != OMEN_GRAPH_NONE)
+		*number += by;
+}
+
+/* Turns numbers of memory into those of pages. */
+static void
+move_links(void *item, int place_kind, Moves by)
+{
+	OmenGraphNode *node = item;
+
+	if (place_kind == OMEN_HNSW_ROWS)
+		move(&((OmenGraphRows *) item)->next, by.rows);
+	else if (place_kind == OMEN_HNSW_NODES)
+		move(&node->down, by.rows);
+	else
+	{
+		if (node->level > 1)
+			move(&node->down, by.upper);
+		for (uint32 i = 0; i < node->link_count; i++)
+			move(&omen_graph_links(node)[i], by.upper);
+	}
+}
+
+static BlockNumber
+pages_for(HnswBuild *build, const OmenGraphItems *items, int place_kind)
+{
+	uint32		per_page = build->model->per_page[place_kind];
+
+	return (items->count + per_page - 1) / per_page;
+}
+
+/* All items of one kind, to pages from *block on. */
+static void
+write_items(HnswBuild *build, const OmenGraphItems *items, int place_kind, Moves by, BlockNumber *block)
+{
+	uint32		per_page = build->model->per_page[place_kind];
+	uint32		bytes = build->model->item_bytes[place_kind];
+
+	for (uint32 done = 0; done < items->count;)
+	{
+		uint32		count = Min(items->count - done, per_page);
+		Buffer		buffer = next_page(build, *block);
+		bool		has_room = count < per_page;
+		PGAlignedBlock page;
+
+		CHECK_FOR_INTERRUPTS();
+		index_page_init(page.data, hnsw_page_kind(place_kind), OMEN_HNSW_GENERATION, has_room);
+		for (uint32 i = 0; i < count; i++)
+		{
+			void	   *item = hnsw_item(build->model, page.data, place_kind, i);
+
+			memcpy(item, omen_graph_item(items, items->first + done + i), bytes);
+			move_links(item, place_kind, by);
+		}
+		omen_page_trailer(page.data)->count = count;
+		index_page_set_used(page.data, count * bytes);
+		index_page_write(build->index, buffer, false, page.data);
+		if (has_room)
+			build->meta.room[place_kind] = *block;
+		done += count;
+		++*block;
+	}
+}
+
+/* The graph in memory to pages; everything so far to the log. */
+static void
+flush(HnswBuild *build)
+{
+	OmenGraphMemory *memory = &build->memory;
+	uint32	   *per_page = build->model->per_page;
+	BlockNumber block = memory->nodes.first / per_page[OMEN_HNSW_NODES];
+	BlockNumber upper_block = block + pages_for(build, &memory->nodes, OMEN_HNSW_NODES);
+	BlockNumber rows_block = upper_block + pages_for(build, &memory->upper, OMEN_HNSW_UPPER);
+	Moves		by = {upper_block * per_page[OMEN_HNSW_UPPER], rows_block * per_page[OMEN_HNSW_ROWS]};
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_WRITE);
+	write_items(build, &memory->nodes, OMEN_HNSW_NODES, by, &block);
+	write_items(build, &memory->upper, OMEN_HNSW_UPPER, by, &block);
+	write_items(build, &memory->rows, OMEN_HNSW_ROWS, by, &block);
+	build->meta.entry_number = memory->entry.number;
+	build->meta.entry_level = memory->entry.level;
+	if (memory->entry.level > 0)
+		move(&build->meta.entry_number, by.upper);
+	write_meta(build);
+	if (RelationNeedsWAL(build->index) || build->fork == INIT_FORKNUM)
+		log_newpage_range(build->index, build->fork, 0,
+						  RelationGetNumberOfBlocksInFork(build->index, build->fork), true);
+	omen_arena_reset(&build->arena);
+}
+
+/* ---- rows ---- */
+
+static void
+begin_work(HnswBuild *build, const OmenGraphStore *store)
+{
+	if (omen_graph_work_init(&build->work, &build->arena, &build->model->space, store, build->model->m,
+							 build->model->ef_construction) != OMEN_OK)
+		index_page_report(build->index, OMEN_NO_MEMORY, "");
+}
+
+static void
+continue_in_pages(HnswBuild *build)
+{
+	OmenGraphStore store;
+
+	flush(build);
+	store = hnsw_store(&build->pages, build->index, build->model);
+	begin_work(build, &store);
+	build->in_pages = true;
+}
+
+static void
+add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	HnswBuild  *build = state;
+	MemoryContext old;
+
+	if (isnull[0])
+		return;
+	old = MemoryContextSwitchTo(build->row_context);
+	hnsw_vector_row(&build->vector, PointerGetDatum(PG_DETOAST_DATUM(values[0])));
+	if (!build->in_pages && build->memory.bytes > (uint64) maintenance_work_mem * 1024)
+		continue_in_pages(build);
+	if (build->in_pages)
+		hnsw_add_row(index, &build->work, &build->vector, tid);
+	else
+	{
+		OmenGraphRow row = {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid};
+
+		if (omen_graph_insert(&build->work, build->vector.query, build->vector.payload, row,
+							  omen_graph_draw_level(&build->random, build->model->m),
+							  build->memory.entry) != OMEN_OK || build->memory.failed)
+			index_page_report(index, OMEN_NO_MEMORY, "");
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(build->row_context);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) ++build->rows);
+}
+
+static void
+build_fork(HnswBuild *build, Relation heap, Relation index, IndexInfo *info, ForkNumber fork)
+{
+	HnswOptions *options = (HnswOptions *) index->rd_options;
+	const IvfType *type = ivf_type(index);
+	uint32		dim = (uint32) ivf_dimensions(index);
+	OmenGraphStore store;
+	uint64		seed;
+
+	memset(build, 0, sizeof(*build));
+	if (!pg_strong_random(&seed, sizeof(seed)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	build->heap = heap;
+	build->index = index;
+	build->info = info;
+	build->fork = fork;
+	build->random.state = seed;
+	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw row", ALLOCSET_DEFAULT_SIZES);
+	build->meta = (OmenHnswMeta) {
+		.magic = OMEN_HNSW_MAGIC,
+		.version = OMEN_HNSW_VERSION,
+		.dim = dim,
+		.metric = type->metric,
+		.seed = seed,
+		.identity = omen_random_next(&build->random),
+		.m = options ? options->m : HNSW_M_DEFAULT,
+		.ef_construction = options ? options->ef_construction : HNSW_EF_CONSTRUCTION_DEFAULT,
+		.entry_number = OMEN_GRAPH_NONE,
+		.room = {OMEN_NO_BLOCK, OMEN_NO_BLOCK, OMEN_NO_BLOCK},
+	};
+	if (build->meta.ef_construction < 2 * build->meta.m)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ef_construction must be at least twice m")));
+	build->meta.code_bits = omen_hnsw_code_bits(omen_dim_padded(dim), build->meta.m);
+	build->model = hnsw_model_new(index, &build->meta, CurrentMemoryContext);
+	hnsw_vector_init(&build->vector, build->model, type);
+	UnlockReleaseBuffer(next_page(build, OMEN_META_BLOCK));
+	if (heap != NULL)
+		look_at_table(build);
+	write_mean(build);
+
+	ivf_arena_init(&build->arena, CurrentMemoryContext);
+	omen_graph_memory_init(&build->memory, &build->arena, build->meta.m, build->model->space.payload_bytes,
+						   (1 + omen_hnsw_mean_pages(build->model->codes.dim_padded)) *
+						   build->model->per_page[OMEN_HNSW_NODES]);
+	store = omen_graph_memory_store(&build->memory);
+	begin_work(build, &store);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_LOAD);
+	if (heap != NULL)
+		table_index_build_scan(heap, index, info, true, true, add_row, build, NULL);
+	if (!build->in_pages)
+		flush(build);
+	omen_arena_reset(&build->arena);
+	MemoryContextDelete(build->row_context);
+	MemoryContextDelete(build->model->context);
+}
+
+IndexBuildResult *
+hnsw_build(Relation heap, Relation index, IndexInfo *indexInfo)
+{
+	IndexBuildResult *result = palloc(sizeof(IndexBuildResult));
+	HnswBuild	build;
+
+	build_fork(&build, heap, index, indexInfo, MAIN_FORKNUM);
+	result->heap_tuples = result->index_tuples = build.rows;
+	return result;
+}
+
+/* The initial fork of an unlogged index: what a crash resets it to. */
+void
+hnsw_build_empty(Relation index)
+{
+	HnswBuild	build;
+
+	build_fork(&build, NULL, index, NULL, INIT_FORKNUM);
+}
