@@ -86,6 +86,13 @@
 #define OMEN_OWNS_RELATION(oid, role) pg_class_ownercheck(oid, role)
 #endif
 
+/* An index scan with nothing but one ORDER BY. */
+#if PG_VERSION_NUM >= 180000
+#define OMEN_BEGIN_ORDERED_SCAN(table, index, snapshot) index_beginscan(table, index, snapshot, NULL, 0, 1)
+#else
+#define OMEN_BEGIN_ORDERED_SCAN(table, index, snapshot) index_beginscan(table, index, snapshot, 0, 1)
+#endif
+
 /* Where GetXLogReplayRecPtr() is declared. */
 #if PG_VERSION_NUM >= 150000
 #define OMEN_RECOVERY_HEADER "access/xlogrecovery.h"

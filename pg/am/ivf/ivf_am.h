@@ -270,6 +270,9 @@ extern int64 ivf_get_bitmap(IndexScanDesc scan, TIDBitmap *bitmap);
 /* Finds conditions on plain distances that the index can answer (ivf_rewrite.c). */
 extern void ivf_rewrite_init(void);
 
+/* For scans that no plan node is above: how many rows will be asked for after each rescan. */
+extern void ivf_scan_want(IndexScanDesc scan, int64 rows);
+
 /* ---- what the executor wants of a scan (ivf_limit.c) ---- */
 
 typedef struct IvfWish

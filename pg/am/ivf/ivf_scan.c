@@ -89,6 +89,7 @@ forget_query(IvfScan *ivf)
 		.distance = ivf->distance,
 		.collation = ivf->collation,
 		.past = ivf->past,
+		.told = ivf->told,
 	};
 
 	ivf_figures_add(&fresh.past, &ivf->figures);
@@ -122,6 +123,12 @@ ivf_end_scan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
+void
+ivf_scan_want(IndexScanDesc scan, int64 rows)
+{
+	((IvfScan *) scan->opaque)->told = rows;
+}
+
 IvfFigures
 ivf_scan_figures(IndexScanDesc scan)
 {
@@ -144,7 +151,9 @@ ivf_scan_note(IvfScan *ivf)
 	ivf->figures.lists_skipped = search->lists_skipped;
 	ivf->figures.codes_scanned = search->codes_scanned + ivf->ranged.codes_scanned;
 	ivf->figures.records_read = search->records_read + ivf->ranged.records_read;
+	ivf->figures.index_removed = search->keys_tested - search->keys_passed;
 	ivf->figures.rows_fetched = ivf->row_count;
+	ivf->figures.bounded = ivf->search != NULL && ivf->search->stopped;
 	ivf_figures_note(&ivf->figures);
 }
 
@@ -205,7 +214,7 @@ take_wish(IndexScanDesc scan, IvfScan *ivf)
 {
 	IvfWish		wish = ivf_limit_of(scan);
 
-	ivf->wanted = wish.rows;
+	ivf->wanted = ivf->told > 0 ? ivf->told : wish.rows;
 	/* What a subplan may do is not to be seen in the condition. */
 	if (wish.node != NULL && wish.node->ss.ps.qual != NULL &&
 		!contain_volatile_functions((Node *) wish.node->ss.ps.plan->qual) &&

@@ -93,6 +93,7 @@ typedef struct IvfScan
 
 	IvfFigures	figures;		/* of this rescan */
 	IvfFigures	past;			/* of those before it */
+	int64		told;			/* rows that will be asked for, by ivf_scan_want(); 0: not told */
 
 	/* a condition on the distance */
 	ScanKey		range;			/* NULL: none */

@@ -30,3 +30,12 @@ COMMENT ON FUNCTION vector_index_calibration(regclass) IS 'how far an ivf index 
 CREATE FUNCTION vector_check(index regclass) RETURNS TABLE (block bigint, list int, slot bigint, problem text)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION vector_check(regclass) IS 'what is wrong with an ivf index: no rows when nothing is';
+
+CREATE FUNCTION vector_prewarm(index regclass, everything boolean DEFAULT false, OUT blocks bigint, OUT bytes bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vector_prewarm(regclass, boolean) IS 'reads what searches of an ivf index go through, or all of it, into memory';
+
+CREATE FUNCTION vector_recall(index regclass, samples int DEFAULT 100, k int DEFAULT 10, OUT queries int, OUT recall float8,
+	OUT worst_twentieth float8, OUT mean_lists_probed float8, OUT mean_rows_fetched float8)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vector_recall(regclass, int, int) IS 'which share of the true nearest rows searches of an ivf index find';

@@ -121,6 +121,34 @@ SELECT rows, lists, metric, largest_list, imbalance, drift, search_bytes_per_row
 FROM vector_index_stats('ivf_inspect_empty_v');
 SELECT count(*) FROM vector_index_calibration('ivf_inspect_empty_v');
 
+-- ---- into memory ----
+
+SELECT p.blocks * 8192 = p.bytes AS whole_blocks, p.bytes = s.search_bytes AS what_searches_need, a.bytes = pg_relation_size('ivf_inspect_v') AS everything
+FROM vector_prewarm('ivf_inspect_v') p, vector_prewarm('ivf_inspect_v', true) a, vector_index_stats('ivf_inspect_v') s;
+SELECT blocks > 0 AS read FROM vector_prewarm('ivf_inspect_empty_v');
+
+-- ---- its recall ----
+
+SELECT queries, recall BETWEEN 0.9 AND 1 AS found, worst_twentieth BETWEEN 0 AND recall AS worst, mean_lists_probed BETWEEN 1 AND 50 AS lists,
+	mean_rows_fetched BETWEEN 11 AND 200 AS rows FROM vector_recall('ivf_inspect_v', 200);
+SELECT queries, recall > 0.8 AS found FROM vector_recall('ivf_inspect_v', 200, 1);
+-- as few lists as possible find less, all of them nearly everything; more samples or neighbours than rows are no harm
+SET ivf.probes = 1;
+SELECT recall < 0.99 AS less, mean_lists_probed = 1 AS one_list FROM vector_recall('ivf_inspect_v', 300, 10);
+SET ivf.probes = 50;
+SELECT recall > 0.97 AS nearly_all FROM vector_recall('ivf_inspect_v', 100, 10);
+RESET ivf.probes;
+CREATE TABLE ivf_inspect_few AS SELECT id, v FROM ivf_inspect WHERE id BETWEEN 1001 AND 1007;
+INSERT INTO ivf_inspect_few SELECT * FROM ivf_inspect_few WHERE id <= 1003 UNION ALL VALUES (0, NULL), (1, array_fill(0, ARRAY[20])::vector);
+CREATE INDEX ivf_inspect_few_l2 ON ivf_inspect_few USING ivf (v);
+CREATE INDEX ivf_inspect_few_ip ON ivf_inspect_few USING ivf (v vector_ip_ops);
+CREATE INDEX ivf_inspect_few_cosine ON ivf_inspect_few USING ivf (v vector_cosine_ops) WHERE id > 1001;
+SELECT index, k, queries, recall, worst_twentieth
+FROM unnest('{ivf_inspect_few_l2,ivf_inspect_few_ip,ivf_inspect_few_cosine}'::regclass[]) index, unnest('{1,5,100}'::int[]) k, vector_recall(index, 100, k);
+SELECT queries, recall FROM vector_recall('ivf_inspect_empty_v');
+SELECT pg_temp.try('SELECT vector_recall(''ivf_inspect_v'', 0)'), pg_temp.try('SELECT vector_recall(''ivf_inspect_v'', k => -1)');
+DROP TABLE ivf_inspect_few;
+
 -- ---- what is wrong with it: nothing (t/ivf_check.t plants damages) ----
 
 CREATE TABLE ivf_inspect_check (id int, v vector);
@@ -155,7 +183,7 @@ CREATE TABLE ivf_inspect_part_1 PARTITION OF ivf_inspect_part FOR VALUES IN (1);
 CREATE INDEX ivf_inspect_part_v ON ivf_inspect_part USING ivf (v);
 CREATE ROLE ivf_inspect_stranger;
 CREATE FUNCTION pg_temp.try_all(index text) RETURNS TABLE (function text, answer text) LANGUAGE sql AS $$
-	SELECT f, pg_temp.try(format('SELECT * FROM %s(%L)', f, index)) FROM unnest(ARRAY['vector_index_stats', 'vector_index_calibration', 'vector_check']) f
+	SELECT f, pg_temp.try(format('SELECT * FROM %s(%L)', f, index)) FROM unnest(ARRAY['vector_index_stats', 'vector_index_calibration', 'vector_check', 'vector_prewarm', 'vector_recall']) f
 $$;
 SELECT * FROM pg_temp.try_all('ivf_inspect_part_v');
 SELECT * FROM pg_temp.try_all('ivf_inspect_id');
