@@ -1,12 +1,9 @@
 /*
  * select.c - quickselect and quicksort (Hoare 1961) with a median of three,
  * insertion sort for a few items, heapsort's sift for the bounded heap.
- * Many items are first cut down around a pivot that a sample says to lie just
- * behind those wanted (Floyd and Rivest 1975), without a branch an item.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <math.h>
 #include <stdlib.h>
 
 #include "omen/select.h"
@@ -66,45 +63,6 @@ partition(OmenKeyed *items, uint32_t count)
 	}
 }
 
-#define SAMPLE 64
-#define SAMPLE_FROM 512			/* items that are worth a sample */
-
-/*
- * Moves items of no greater key than the pivot to the front and returns how
- * many they are.  (Lomuto's scheme: each item is swapped, whether it stays in
- * front is arithmetic, so there is nothing to mispredict.)
- */
-static uint32_t
-cut(OmenKeyed *items, uint32_t count, float pivot)
-{
-	uint32_t	front = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-	{
-		OmenKeyed	item = items[i];
-
-		items[i] = items[front];
-		items[front] = item;
-		front += item.key <= pivot;
-	}
-	return front;
-}
-
-/* A key that somewhat more than `want` of the items do not exceed, by a sample of them. */
-static float
-sampled_pivot(const OmenKeyed *items, uint32_t count, uint32_t want)
-{
-	OmenKeyed	sample[SAMPLE];
-	uint32_t	rank = (uint32_t) ((uint64_t) want * SAMPLE / count);
-
-	for (uint32_t i = 0; i < SAMPLE; i++)
-		sample[i] = items[(uint64_t) i * count / SAMPLE];
-	insertion_sort(sample, SAMPLE);
-	/* Two and a half standard deviations of such a rank, and one for its rounding. */
-	rank += 1 + (uint32_t) (2.5f * sqrtf((float) (rank + 1) * (float) (SAMPLE - rank) / SAMPLE));
-	return sample[rank < SAMPLE ? rank : SAMPLE - 1].key;
-}
-
 void
 omen_select_least(OmenKeyed *items, uint32_t count, uint32_t want)
 {
@@ -112,17 +70,6 @@ omen_select_least(OmenKeyed *items, uint32_t count, uint32_t want)
 	{
 		uint32_t	right;
 
-		if (count >= SAMPLE_FROM && want < count / 2)
-		{
-			uint32_t	front = cut(items, count, sampled_pivot(items, count, want));
-
-			/* Equal keys may keep everything in front, which would not end. */
-			if (want <= front && front < count - count / 8)
-			{
-				count = front;
-				continue;
-			}
-		}
 		if (count <= FEW)
 		{
 			insertion_sort(items, count);

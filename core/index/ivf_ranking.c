@@ -8,17 +8,22 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <string.h>
+#include <math.h>
 
 #include "omen/ivf.h"
 #include "omen/select.h"
+
+#define LAST OMEN_ADD_LAST
+#define TAKEN INFINITY			/* coarse distance of a list that has its rank */
+#define SAMPLE 64
 
 OmenStatus
 omen_ranking_init(OmenRanking *ranking, OmenArena *arena, const OmenIvfModel *model)
 {
 	ranking->ready = 0;
 	ranking->ranks = omen_arena_alloc(arena, model->lists + OMEN_BLOCK_CODES, sizeof(OmenListRank));
-	return ranking->ranks == NULL ? OMEN_NO_MEMORY : OMEN_OK;
+	ranking->coarse = omen_arena_alloc(arena, model->lists + OMEN_BLOCK_CODES, sizeof(float));
+	return ranking->ranks == NULL || ranking->coarse == NULL ? OMEN_NO_MEMORY : OMEN_OK;
 }
 
 void
@@ -38,11 +43,10 @@ omen_ranking_begin(OmenRanking *ranking, const OmenIvfModel *model, const OmenCo
 		/* The room past the last list is there: the arrays are padded to whole blocks. */
 		for (uint32_t i = 0; i < OMEN_BLOCK_CODES; i++)
 		{
-			float		product = omen_sign_product(query, sums[i]);
+			float		distance = query->norm_sq + model->code_add[first + i] -
+				2.0f * model->code_scale[first + i] * omen_sign_product(query, sums[i]);
 
-			ranking->ranks[first + i].distance = query->norm_sq + model->code_add[first + i] -
-				2.0f * model->code_scale[first + i] * product;
-			ranking->ranks[first + i].list = first + i;
+			ranking->coarse[first + i] = distance < LAST ? distance : LAST;
 		}
 	}
 }
@@ -61,6 +65,38 @@ omen_ranking_distance(const OmenRanking *ranking, const OmenIvfModel *model, con
 	return (main_sq > 0 ? main_sq : 0.0f) + model->extra_sq[list];
 }
 
+/* A distance that somewhat more than `take` of the lists without a rank do not exceed, by a sample. */
+static float
+sampled_limit(const OmenRanking *ranking, uint32_t lists, uint32_t take)
+{
+	float		nearest[SAMPLE];
+	uint32_t	count = 0;
+	float		share = (float) take * SAMPLE / (float) lists;
+	/* Two and a half standard deviations of such a rank, and one for its rounding. */
+	uint32_t	rank = (uint32_t) (share + 2.0f + 2.5f * sqrtf(share));
+
+	if (lists < 8 * SAMPLE || rank > SAMPLE / 2)
+		return LAST;
+	for (uint32_t i = 0; i < SAMPLE; i++)
+		omen_heap_offer(nearest, &count, rank, ranking->coarse[(uint64_t) i * lists / SAMPLE]);
+	return nearest[0] < LAST ? nearest[0] : LAST;
+}
+
+/* Gathers, without a branch, the lists within `limit` behind those ready; returns their number. */
+static uint32_t
+gather(OmenRanking *ranking, uint32_t lists, float limit)
+{
+	OmenListRank *fresh = ranking->ranks + ranking->ready;
+	uint32_t	count = 0;
+
+	for (uint32_t l = 0; l < lists; l++)
+	{
+		fresh[count] = (OmenListRank) {ranking->coarse[l], l};
+		count += ranking->coarse[l] <= limit;
+	}
+	return count;
+}
+
 void
 omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query,
 					uint32_t want)
@@ -68,14 +104,21 @@ omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenC
 	OmenListRank *fresh = ranking->ranks + ranking->ready;
 	uint32_t	left = model->lists - ranking->ready;
 	uint32_t	take;
+	uint32_t	count;
 
 	if (want <= ranking->ready || left == 0)
 		return;
 	take = want - ranking->ready;
 	take = take < left ? take : left;
-	omen_select_least((OmenKeyed *) fresh, left, take);
+	count = gather(ranking, model->lists, sampled_limit(ranking, model->lists, take));
+	if (count < take)
+		count = gather(ranking, model->lists, LAST);
+	omen_select_least((OmenKeyed *) fresh, count, take);
 	for (uint32_t i = 0; i < take; i++)
+	{
 		fresh[i].distance = omen_ranking_distance(ranking, model, query, fresh[i].list);
+		ranking->coarse[fresh[i].list] = TAKEN;
+	}
 	omen_sort_keyed((OmenKeyed *) fresh, take);
 	ranking->ready += take;
 }

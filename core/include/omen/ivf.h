@@ -163,7 +163,8 @@ typedef struct OmenListRank
 
 typedef struct OmenRanking
 {
-	OmenListRank *ranks;		/* [lists] nearest first up to `ready`, then only roughly */
+	OmenListRank *ranks;		/* [lists] nearest first, up to `ready` */
+	float	   *coarse;			/* [lists] distances by the centroids' sign codes */
 	uint32_t	ready;			/* how many are exact and in order */
 	int64_t		fine_sum;
 } OmenRanking;
