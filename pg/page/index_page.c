@@ -13,7 +13,6 @@
 
 #include "miscadmin.h"
 #include "page/index_page.h"
-#include "storage/buf_internals.h"
 #include "storage/indexfsm.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -127,61 +126,15 @@ index_page_free(Relation index, Buffer buffer)
 	page_edit_commit(&edit);
 }
 
-/* Room for a block's place; not worth an error. */
-static void
-note_place(IndexPagePlaces *places, BlockNumber block, Buffer buffer)
-{
-	if (block >= places->room)
-	{
-		BlockNumber room = Max(block + block / 4, 256);
-		Buffer	   *buffers = MemoryContextAllocExtended(places->context, room * sizeof(Buffer),
-														 MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
-
-		if (buffers == NULL)
-			return;
-		if (places->buffers != NULL)
-		{
-			memcpy(buffers, places->buffers, places->room * sizeof(Buffer));
-			pfree(places->buffers);
-		}
-		places->buffers = buffers;
-		places->room = room;
-	}
-	places->buffers[block] = buffer;
-}
-
-/* Where the block was last, if that is known: in shared buffers. */
-static inline Buffer
-known_place(const IndexPageReader *reader, BlockNumber block)
-{
-	return reader->places != NULL && block < reader->places->room ?
-		reader->places->buffers[block] : InvalidBuffer;
-}
-
 static const void *
 store_read(void *context, uint32_t block, uintptr_t *handle)
 {
-	IndexPageReader *reader = context;
-	Buffer		buffer = known_place(reader, block);
+	Buffer		buffer;
 
 	CHECK_FOR_INTERRUPTS();
-	if (!BufferIsValid(buffer) || !ReadRecentBuffer(OMEN_RELATION_LOCATOR(reader->index), MAIN_FORKNUM, block, buffer))
-	{
-		/*
-		 * A damaged pointer must not make the buffer manager complain about a
-		 * file.  Asking for the length is a system call, so only when in doubt.
-		 */
-		if (block >= reader->blocks)
-		{
-			reader->blocks = RelationGetNumberOfBlocks(reader->index);
-			if (block >= reader->blocks)
-				return NULL;
-		}
-		buffer = ReadBuffer(reader->index, block);
-		if (reader->places != NULL && !BufferIsLocal(buffer))
-			note_place(reader->places, block, buffer);
-	}
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	buffer = block_reader_lock(context, block);
+	if (!BufferIsValid(buffer))
+		return NULL;
 	*handle = (uintptr_t) buffer;
 	return BufferGetPage(buffer);
 }
@@ -192,36 +145,16 @@ store_release(void *context, uintptr_t handle)
 	UnlockReleaseBuffer((Buffer) handle);
 }
 
-#define CACHE_LINE 64
-
-/*
- * In shared buffers: descriptor and bytes into the processor's cache, without
- * a pin, for nothing is read.  Elsewhere: from disk into the kernel's cache.
- */
 static void
 store_expect(void *context, uint32_t block, uint32_t offset, uint32_t bytes)
 {
-	IndexPageReader *reader = context;
-	Buffer		buffer = known_place(reader, block);
-
-	if (BufferIsValid(buffer))
-	{
-		const char *page = BufferGetPage(buffer);
-		const char *from = page + OMEN_PAGE_HEAD_BYTES + offset;
-
-		__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
-		__builtin_prefetch(omen_page_trailer_const(page));
-		for (uint32_t i = 0; i < bytes; i += CACHE_LINE)
-			__builtin_prefetch(from + i);
-	}
-	else if (block < reader->blocks)
-		(void) PrefetchBuffer(reader->index, MAIN_FORKNUM, block);
+	block_reader_expect(context, block, OMEN_PAGE_HEAD_BYTES + offset, bytes);
 }
 
 OmenPageStore
-index_page_store(IndexPageReader *reader, Relation index, IndexPagePlaces *places)
+index_page_store(BlockReader *reader, Relation index, BufferHints *hints)
 {
-	*reader = (IndexPageReader) {index, 0, places};
+	*reader = (BlockReader) {index, 0, hints};
 	return (OmenPageStore) {store_read, store_release, reader, store_expect};
 }
 

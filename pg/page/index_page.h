@@ -14,6 +14,7 @@
 #include "compat.h"
 
 #include "omen/page.h"
+#include "page/block_reader.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
@@ -51,27 +52,8 @@ extern void index_page_free(Relation index, Buffer buffer);
 /* Whether a page (locked) is free. */
 extern bool index_page_is_recyclable(const char *page);
 
-/*
- * In which buffer each block of an index was found last.  Looking there first
- * saves the way through the buffer table, whose cache misses would otherwise
- * be a good part of a search.  Kept from scan to scan.
- */
-typedef struct IndexPagePlaces
-{
-	MemoryContext context;
-	Buffer	   *buffers;		/* [room] InvalidBuffer: not known */
-	BlockNumber room;
-} IndexPagePlaces;
-
-typedef struct IndexPageReader
-{
-	Relation	index;
-	BlockNumber blocks;			/* known to exist */
-	IndexPagePlaces *places;	/* NULL: not kept */
-} IndexPageReader;
-
 /* Reads for core: share-locked pages of the index, interrupts checked at each. */
-extern OmenPageStore index_page_store(IndexPageReader *reader, Relation index, IndexPagePlaces *places);
+extern OmenPageStore index_page_store(BlockReader *reader, Relation index, BufferHints *hints);
 
 /*
  * Turns core's failure into an error about this index.  OMEN_STALE that did

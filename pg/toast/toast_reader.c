@@ -26,7 +26,7 @@ struct ToastReader
 	Relation	toast;			/* NULL: the table's values are not read here */
 	Relation	index;
 	IndexScanDesc scan;
-	BlockNumber blocks;			/* known to exist */
+	BlockReader blocks;
 	ItemPointerData next;		/* behind the value read last */
 	char	   *scratch;
 	Size		scratch_bytes;
@@ -62,7 +62,7 @@ forget_kept(void *reader)
 }
 
 ToastReader *
-toast_reader_open(Relation table, MemoryContext context, bool keep)
+toast_reader_open(Relation table, BufferHints *hints, MemoryContext context, bool keep)
 {
 	ToastReader *reader = MemoryContextAllocZero(context, sizeof(ToastReader));
 	MemoryContextCallback *callback;
@@ -77,6 +77,7 @@ toast_reader_open(Relation table, MemoryContext context, bool keep)
 		reader->toast = NULL;
 		return reader;
 	}
+	reader->blocks = (BlockReader) {reader->toast, 0, hints};
 	ItemPointerSetInvalid(&reader->next);
 	if (!keep)
 		return reader;
@@ -141,22 +142,6 @@ copy_chunk(Page page, OffsetNumber offset, Oid value, int32 number, char *out, u
 	return true;
 }
 
-static Buffer
-lock_block(ToastReader *reader, BlockNumber block)
-{
-	Buffer		buffer;
-
-	if (block >= reader->blocks)
-	{
-		reader->blocks = RelationGetNumberOfBlocks(reader->toast);
-		if (block >= reader->blocks)
-			return InvalidBuffer;
-	}
-	buffer = ReadBuffer(reader->toast, block);
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	return buffer;
-}
-
 /* Reads chunks that follow one another from `place` on; moves it to where they began. */
 static bool
 read_at(ToastReader *reader, ItemPointerData *place, Oid value, char *out, uint32 bytes)
@@ -168,7 +153,7 @@ read_at(ToastReader *reader, ItemPointerData *place, Oid value, char *out, uint3
 
 	for (int pages = 0; done < bytes && right; pages++, block++, offset = FirstOffsetNumber)
 	{
-		Buffer		buffer = lock_block(reader, block);
+		Buffer		buffer = block_reader_lock(&reader->blocks, block);
 		Page		page;
 
 		if (!BufferIsValid(buffer))
@@ -218,7 +203,7 @@ read_by_index(ToastReader *reader, ItemPointerData *place, Oid value, char *out,
 		BlockNumber block = ItemPointerGetBlockNumber(found);
 		OffsetNumber offset = ItemPointerGetOffsetNumber(found);
 		uint32		length = Min(bytes - done, TOAST_MAX_CHUNK_SIZE);
-		Buffer		buffer = lock_block(reader, block);
+		Buffer		buffer = block_reader_lock(&reader->blocks, block);
 		bool		right;
 
 		if (!BufferIsValid(buffer))
@@ -237,6 +222,14 @@ read_by_index(ToastReader *reader, ItemPointerData *place, Oid value, char *out,
 }
 
 /* ---- values ---- */
+
+void
+toast_reader_expect(ToastReader *reader, const ItemPointerData *place)
+{
+	if (reader->toast != NULL && ItemPointerIsValid(place))
+		block_reader_expect(&reader->blocks, ItemPointerGetBlockNumber(place), 0,
+							SizeOfPageHeaderData + ItemPointerGetOffsetNumber(place) * sizeof(ItemIdData));
+}
 
 static inline uint32
 entry_of(Oid value)

@@ -95,7 +95,9 @@ typedef struct IvfModel
 	struct IvfModel *next;
 	OmenIvfModel view;
 	OmenRotation rotation;
-	IndexPagePlaces places;
+	BufferHints hints;		/* of the index, its table and the table's TOAST table */
+	BufferHints table_hints;
+	BufferHints toast_hints;
 	struct IvfSearchRoom *idle; /* a search's memory that no scan uses, or NULL */
 	uint64		identity;
 	uint32		generation;

@@ -62,7 +62,7 @@ begin_build(IvfBuild *build, Relation heap, Relation index, IndexInfo *info)
 	build->room = palloc(dim * sizeof(float));
 	build->scratch = palloc(omen_dim_padded(dim) * sizeof(float));
 	if (heap != NULL)
-		build->toast = toast_reader_open(heap, CurrentMemoryContext, false);
+		build->toast = toast_reader_open(heap, NULL, CurrentMemoryContext, false);
 	ivf_train_begin(&build->training, index, build->type->metric, dim, build->seed);
 }
 

@@ -46,7 +46,7 @@ typedef struct IvfCheck
 	uint32		dim;			/* padded */
 	uint32		per_page;		/* records */
 	uint32		per_tail_page;	/* postings */
-	IndexPageReader reader;
+	BlockReader reader;
 	OmenPageStore store;
 	Snapshot	snapshot;		/* older than the sweep */
 

@@ -81,7 +81,7 @@ typedef struct IvfMaintenance
 	OmenIvfMeta meta;
 	const IvfModel *model;
 	uint32		dim;			/* padded */
-	IndexPageReader reader;
+	BlockReader reader;
 	OmenPageStore store;
 	double		tail_rows;
 	uint64		tail_pages;

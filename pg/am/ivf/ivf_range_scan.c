@@ -52,7 +52,7 @@ search_once(IndexScanDesc scan, const Sphere *sphere, const OmenFilter *filter, 
 	const IvfType *type = ivf_type(index);
 	OmenIvfMeta meta;
 	const IvfModel *model;
-	IndexPageReader reader;
+	BlockReader reader;
 	OmenArena	arena;
 	OmenIvfSearch search;
 	OmenPoint	point = {0};

@@ -43,6 +43,8 @@
 #define ROWS_UNKNOWN 50
 /* Calibration may find that fewer lists would do, but from rows that its lists were trained on. */
 #define PROBES_MIN 12
+/* Rows that are on their way while others are fetched. */
+#define EXPECTED_ROWS 16
 /* Each such round asks for so many times as many. */
 #define ROWS_GROWTH 4
 
@@ -171,7 +173,7 @@ open_index(IndexScanDesc scan, IvfScan *ivf)
 	ivf->model = ivf_model(index, &ivf->meta, ivf->context);
 	model = &ivf->model->view;
 	ivf->search = ivf_search(index, ivf->model, &ivf->meta,
-							 index_page_store(&ivf->reader, index, &ivf->model->places), ivf->context);
+							 index_page_store(&ivf->reader, index, &ivf->model->hints), ivf->context);
 	/* A NULL query is farther than anything from anything: any rows will do. */
 	if (ivf->query != (Datum) 0)
 	{
@@ -194,7 +196,8 @@ open_table(IndexScanDesc scan, IvfScan *ivf)
 	Relation	index = scan->indexRelation;
 
 	ivf->fetch = table_index_fetch_begin(scan->heapRelation);
-	ivf->toast = toast_reader_open(scan->heapRelation, ivf->context, true);
+	ivf->toast = toast_reader_open(scan->heapRelation, &ivf->model->toast_hints, ivf->context, true);
+	ivf->table = (BlockReader) {scan->heapRelation, 0, &ivf->model->table_hints};
 	ivf->slot = table_slot_create(scan->heapRelation, NULL);
 	ivf->column = index->rd_index->indkey.values[0];
 	if (ivf->column == 0)
@@ -320,6 +323,9 @@ fetch_row(IndexScanDesc scan, IvfScan *ivf, ItemPointerData tid, ItemPointerData
 	/* The table's fetch moves the tid to the row's live version; the index keeps its own. */
 	if (!table_index_fetch_tuple(ivf->fetch, &tid, scan->xs_snapshot, ivf->slot, &call_again, &all_dead))
 		return row;
+	if (TTS_IS_BUFFERTUPLE(ivf->slot))
+		buffer_hints_note(ivf->table.hints, ItemPointerGetBlockNumber(&tid),
+						  ((BufferHeapTupleTableSlot *) ivf->slot)->buffer);
 	old = MemoryContextSwitchTo(ivf->row_context);
 	if (indexed_value(ivf, &value) && ivf_within_range(ivf, value, &place) && passes_conditions(ivf))
 	{
@@ -372,21 +378,40 @@ begin_seen(IvfScan *ivf)
 	}
 }
 
+static inline ItemPointerData
+item_pointer(OmenTid tid)
+{
+	return (ItemPointerData) {{tid.block_hi, tid.block_lo}, tid.offset};
+}
+
+/* Has a hit's row and its vector on their way. */
+static void
+expect_hit(IvfScan *ivf, const OmenHit *hit)
+{
+	ItemPointerData tid = item_pointer(hit->tid);
+	ItemPointerData place = item_pointer(hit->place);
+
+	if (ItemPointerIsValid(&tid))
+		block_reader_expect(&ivf->table, ItemPointerGetBlockNumber(&tid), 0,
+							SizeOfPageHeaderData + ItemPointerGetOffsetNumber(&tid) * sizeof(ItemIdData));
+	toast_reader_expect(ivf->toast, &place);
+}
+
 /* Asking for the table's length is a system call, so only when in doubt. */
 static bool
 block_exists(IndexScanDesc scan, IvfScan *ivf, BlockNumber block)
 {
-	if (block >= ivf->table_blocks)
-		ivf->table_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
-	return block < ivf->table_blocks;
+	if (block >= ivf->table.blocks)
+		ivf->table.blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+	return block < ivf->table.blocks;
 }
 
 /* The row of a hit: remembered, or fetched now. */
 static const FetchedRow *
 row_of_hit(IndexScanDesc scan, IvfScan *ivf, const OmenHit *hit)
 {
-	ItemPointerData tid = {{hit->tid.block_hi, hit->tid.block_lo}, hit->tid.offset};
-	ItemPointerData place = {{hit->place.block_hi, hit->place.block_lo}, hit->place.offset};
+	ItemPointerData tid = item_pointer(hit->tid);
+	ItemPointerData place = item_pointer(hit->place);
 	SeenRow    *seen;
 	bool		found;
 	uint32		at;
@@ -453,6 +478,8 @@ fetch_hits(IndexScanDesc scan, IvfScan *ivf, int64 wanted)
 	uint32		nearest_count = 0;
 	uint32		qualified = 0;
 
+	for (uint32 i = 0; i < Min(EXPECTED_ROWS, ivf->search->hit_count); i++)
+		expect_hit(ivf, &ivf->search->hits[i]);
 	for (uint32 i = 0; i < ivf->search->hit_count; i++)
 	{
 		const OmenHit *hit = &ivf->search->hits[i];
@@ -462,6 +489,8 @@ fetch_hits(IndexScanDesc scan, IvfScan *ivf, int64 wanted)
 		if (wanted <= ivf->search->hit_count && nearest_count == room && room > 0 &&
 			hit->estimate - hit->bound > nearest[0])
 			break;
+		if (i + EXPECTED_ROWS < ivf->search->hit_count)
+			expect_hit(ivf, &ivf->search->hits[i + EXPECTED_ROWS]);
 		CHECK_FOR_INTERRUPTS();
 		row = row_of_hit(scan, ivf, hit);
 		if (row->state != FETCHED_WAITING || row->distance < ivf->last_distance)

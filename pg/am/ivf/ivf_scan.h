@@ -59,7 +59,7 @@ typedef struct IvfScan
 	/* the search */
 	OmenIvfMeta meta;
 	IvfModel   *model;
-	IndexPageReader reader;
+	BlockReader reader;
 	OmenIvfSearch *search;
 	double		recall;
 	OmenFilter	filter;			/* by columns beside the vector */
@@ -69,7 +69,7 @@ typedef struct IvfScan
 	/* the table */
 	IndexFetchTableData *fetch;
 	ToastReader *toast;
-	BlockNumber table_blocks;	/* known to exist */
+	BlockReader table;			/* for what its rows' pages are expected by */
 	TupleTableSlot *slot;
 	AttrNumber	column;			/* 0: an expression */
 	IndexInfo  *info;

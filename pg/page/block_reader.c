@@ -1,0 +1,96 @@
+/*
+ * block_reader.c - see block_reader.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "page/block_reader.h"
+#include "storage/buf_internals.h"
+#include "utils/memutils.h"
+
+#define CACHE_LINE 64
+/* Hints take four bytes a block in every backend: 8 MB at most, for 16 GB of blocks. */
+#define HINTED_BLOCKS_MAX ((BlockNumber) 2 * 1024 * 1024)
+
+void
+buffer_hints_note(BufferHints *hints, BlockNumber block, Buffer buffer)
+{
+	if (BufferIsLocal(buffer) || block >= HINTED_BLOCKS_MAX)
+		return;
+	if (block >= hints->room)
+	{
+		BlockNumber room = Max(block + block / 4, 256);
+		Buffer	   *buffers = MemoryContextAllocExtended(hints->context, room * sizeof(Buffer),
+														 MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+
+		/* Not worth an error. */
+		if (buffers == NULL)
+			return;
+		if (hints->buffers != NULL)
+		{
+			memcpy(buffers, hints->buffers, hints->room * sizeof(Buffer));
+			pfree(hints->buffers);
+		}
+		hints->buffers = buffers;
+		hints->room = room;
+	}
+	hints->buffers[block] = buffer;
+}
+
+static inline Buffer
+hint_of(const BlockReader *reader, BlockNumber block)
+{
+	return reader->hints != NULL && block < reader->hints->room ? reader->hints->buffers[block] : InvalidBuffer;
+}
+
+Buffer
+block_reader_lock(BlockReader *reader, BlockNumber block)
+{
+	Buffer		buffer = hint_of(reader, block);
+
+	if (!BufferIsValid(buffer) ||
+		!ReadRecentBuffer(OMEN_RELATION_LOCATOR(reader->relation), MAIN_FORKNUM, block, buffer))
+	{
+		/*
+		 * A damaged pointer must not make the buffer manager complain about a
+		 * file.  Asking for the length is a system call, so only when in doubt.
+		 */
+		if (block >= reader->blocks)
+		{
+			reader->blocks = RelationGetNumberOfBlocks(reader->relation);
+			if (block >= reader->blocks)
+				return InvalidBuffer;
+		}
+		buffer = ReadBuffer(reader->relation, block);
+		if (reader->hints != NULL)
+			buffer_hints_note(reader->hints, block, buffer);
+	}
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	return buffer;
+}
+
+void
+block_reader_expect(BlockReader *reader, BlockNumber block, uint32 offset, uint32 bytes)
+{
+	Buffer		buffer = hint_of(reader, block);
+
+	if (BufferIsValid(buffer))
+	{
+		const char *page = BufferGetPage(buffer);
+
+		__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
+		/* Our trailer, or the first tuple of a table's page. */
+		__builtin_prefetch(page + BLCKSZ - CACHE_LINE);
+		for (uint32 i = 0; i < bytes; i += CACHE_LINE)
+			__builtin_prefetch(page + offset + i);
+	}
+	else
+	{
+		if (reader->blocks == 0)
+			reader->blocks = RelationGetNumberOfBlocks(reader->relation);
+		if (block < reader->blocks)
+			(void) PrefetchBuffer(reader->relation, MAIN_FORKNUM, block);
+	}
+}

@@ -1,0 +1,47 @@
+/*
+ * block_reader.h - many blocks of one relation, read quickly.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OMEN_BLOCK_READER_H
+#define OMEN_BLOCK_READER_H
+
+#include "postgres.h"
+#include "compat.h"
+
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+/*
+ * In which shared buffer each block of a relation was found last.  Looking
+ * there first saves the way through the buffer table, whose cache misses would
+ * otherwise be a good part of a search.  Outlives the reader that notes them.
+ */
+typedef struct BufferHints
+{
+	MemoryContext context;
+	Buffer	   *buffers;		/* [room] InvalidBuffer: not known */
+	BlockNumber room;
+} BufferHints;
+
+typedef struct BlockReader
+{
+	Relation	relation;
+	BlockNumber blocks;			/* known to exist */
+	BufferHints *hints;			/* NULL: not kept */
+} BlockReader;
+
+/* The block, pinned and locked for reading; InvalidBuffer when there is no such block. */
+extern Buffer block_reader_lock(BlockReader *reader, BlockNumber block);
+
+/*
+ * The page will be read soon, from byte `offset` of it on and `bytes` far.  In
+ * shared buffers: descriptor and bytes into the processor's cache, without a
+ * pin, for nothing is read.  Elsewhere: from disk into the kernel's cache.
+ */
+extern void block_reader_expect(BlockReader *reader, BlockNumber block, uint32 offset, uint32 bytes);
+
+/* Notes where a block is. */
+extern void buffer_hints_note(BufferHints *hints, BlockNumber block, Buffer buffer);
+
+#endif							/* OMEN_BLOCK_READER_H */
