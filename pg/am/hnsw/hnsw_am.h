@@ -70,7 +70,7 @@ typedef struct HnswModel
 	OmenGraphSpace space;
 	uint32		item_bytes[OMEN_HNSW_PLACES];
 	uint32		per_page[OMEN_HNSW_PLACES];
-	IndexPagePlaces places;		/* kept for the next to use the index */
+	BufferHints places;		/* kept for the next to use the index */
 } HnswModel;
 
 extern void hnsw_read_meta(Relation index, OmenHnswMeta *meta);
@@ -107,7 +107,7 @@ typedef struct HnswStore
 {
 	Relation	index;
 	const HnswModel *model;
-	IndexPageReader reader;
+	BlockReader reader;
 	OmenPageStore pages;		/* of the reader */
 } HnswStore;
 
