@@ -94,7 +94,7 @@ hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relati
 	if (isnull[0])
 		return false;
 	insert = begin_insert(index, indexInfo);
-	insert->store.index = insert->store.reader.index = index;
+	insert->store.index = insert->store.reader.relation = index;
 	old = MemoryContextSwitchTo(insert->context);
 	hnsw_vector_row(&insert->vector, PointerGetDatum(PG_DETOAST_DATUM(values[0])));
 	hnsw_add_row(index, &insert->work, &insert->vector, tid);
