@@ -96,7 +96,7 @@ add_lists(Prewarm *prewarm)
 {
 	OmenIvfMeta meta;
 	const OmenIvfModel *model;
-	IndexPageReader reader;
+	BlockReader reader;
 	OmenPageStore store = index_page_store(&reader, prewarm->index, NULL);
 	OmenDirectoryEntry *entries = palloc(OMEN_BODY_BYTES);
 	BlockNumber block;
