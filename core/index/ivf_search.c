@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ivf_condition.h"
+#include "ivf_filter.h"
 #include "ivf_list.h"
 #include "omen/select.h"
 
@@ -566,27 +566,6 @@ finish_hits(OmenIvfSearch *search)
 	qsort(search->hits, kept, sizeof(OmenHit), compare_hits);
 }
 
-/*
- * How many of the nearest lists to look at, now that `done` have been.  A
- * filter's share is learned on the way; never more than twice as far at once,
- * for near the query it may be another than farther away.
- */
-static uint32_t
-probes_with_filter(const OmenIvfSearch *search, uint32_t k, uint32_t done)
-{
-	const OmenIvfModel *model = search->model;
-	double		share = (search->stats.keys_passed + 1.0) / (search->stats.keys_tested + 1.0);
-	double		among = k / share;
-	uint32_t	most = done < model->lists / 2 ? 2 * done : model->lists;
-	OmenIvfEffort effort;
-
-	if (search->nearest_count < search->nearest_room)
-		return most;
-	effort = omen_ivf_effort(model, among < UINT32_MAX ? (uint32_t) among : UINT32_MAX, search->filter.recall,
-							 search->filter.grown);
-	return effort.probes < most ? effort.probes : most;
-}
-
 static int
 scanned_enough(OmenIvfSearch *search)
 {
@@ -622,7 +601,7 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 		if (i >= probes)
 		{
 			if (search->filter.count > 0 && search->filter.recall > 0)
-				probes = probes_with_filter(search, k, i);
+				probes = omen_ivf_filter_probes(search, k, i, limit(search), &effort.stop_z);
 			if (i >= probes)
 				break;
 			omen_ranking_extend(&search->ranking, model, &search->query, probes + probes / 8 + 16);
@@ -633,7 +612,7 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 			search->stats.lists_skipped++;
 			continue;
 		}
-		if (i + 1 < probes)
+		if (i + 1 < probes && search->filter.count == 0)
 			omen_search_expect(search, search->ranking.ranks[i + 1].list);
 		status = omen_search_list(search, rank->list, rank->distance);
 		if (status == OMEN_OK)

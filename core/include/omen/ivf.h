@@ -292,6 +292,8 @@ typedef struct OmenIvfSearch
 	uint64_t	scan_max;		/* postings to look at, over all runs; 0: any number */
 	int			stopped;		/* by scan_max */
 	int			all_found;		/* every row that meets the filter is among the hits */
+	float		spread_least;	/* of all lists; both 0 until needed */
+	float		spread_most;
 	uint32_t   *masks;			/* of the list at hand: a bit for each posting that meets them */
 	uint32_t	mask_room;
 	struct OmenRange *range;	/* NULL: the nearest are wanted */

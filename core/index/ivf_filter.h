@@ -1,10 +1,10 @@
 /*
- * ivf_condition.h - a search's filter at work, for ivf_search.c.
+ * ivf_filter.h - a search's filter at work, for ivf_search.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef IVF_CONDITION_H
-#define IVF_CONDITION_H
+#ifndef IVF_FILTER_H
+#define IVF_FILTER_H
 
 #include "omen/ivf.h"
 
@@ -17,4 +17,10 @@ OmenStatus	omen_ivf_test_list(OmenIvfSearch *search, uint32_t list, uint32_t *pa
 /* Whether a posting with these keys meets all conditions. */
 int			omen_ivf_test_posting(OmenIvfSearch *search, const uint8_t *keys);
 
-#endif							/* IVF_CONDITION_H */
+/*
+ * How many of the nearest lists to look at, now that `done` have been (done:
+ * no more), and the stop threshold for them; `worst` is the k-th best so far.
+ */
+uint32_t	omen_ivf_filter_probes(OmenIvfSearch *search, uint32_t k, uint32_t done, float worst, float *stop_z);
+
+#endif							/* IVF_FILTER_H */
