@@ -148,4 +148,25 @@
 	index_beginscan(heap, index, snapshot, keys, orderbys)
 #endif
 
+/* Temporary files that parallel workers share; closed by BufFileClose. */
+#if PG_VERSION_NUM >= 150000
+#define omen_buffile_create(set, name) BufFileCreateFileSet(&(set)->fs, name)
+#define omen_buffile_export(file) BufFileExportFileSet(file)
+#define omen_buffile_open(set, name) BufFileOpenFileSet(&(set)->fs, name, O_RDONLY, false)
+#else
+#define omen_buffile_create(set, name) BufFileCreateShared(set, name)
+#define omen_buffile_export(file) BufFileExportShared(file)
+#define omen_buffile_open(set, name) BufFileOpenShared(set, name, O_RDONLY)
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define omen_buffile_read(file, memory, bytes) BufFileReadExact(file, memory, bytes)
+#else
+#define omen_buffile_read(file, memory, bytes) \
+	do { \
+		if (BufFileRead(file, memory, bytes) != (bytes)) \
+			ereport(ERROR, (errcode_for_file_access(), errmsg("could not read from shared temporary file: %m"))); \
+	} while (0)
+#endif
+
 #endif							/* OMEN_COMPAT_H */

@@ -140,6 +140,33 @@ omen_calibrator_add(OmenCalibrator *calibrator, const OmenByteRows *rows, const 
 	}
 }
 
+const void *
+omen_calibrator_found(const OmenCalibrator *calibrator)
+{
+	return calibrator->neighbours;
+}
+
+size_t
+omen_calibrator_found_bytes(const OmenCalibrator *calibrator)
+{
+	return calibrator->queries.count * sizeof(Neighbours);
+}
+
+void
+omen_calibrator_add_found(OmenCalibrator *calibrator, const void *found)
+{
+	const Neighbours *other = found;
+
+	for (uint32_t q = 0; q < calibrator->queries.count; q++)
+		for (uint32_t i = 0; i < other[q].count; i++)
+		{
+			const OmenKeyed *n = &other[q].nearest[i];
+
+			if (n->key < -calibrator->minus_worst[q])
+				keep(&calibrator->neighbours[q], n->key, n->value, &calibrator->minus_worst[q]);
+		}
+}
+
 /* ---- the grid ---- */
 
 #define Z_STEPS 48

@@ -191,11 +191,13 @@ test_against_sorting(void **state)
 	{
 		Setting		s;
 		OmenCalibrator *calibrator;
+		OmenCalibrator *other;
 		const OmenCalibration *got;
 		double		saved = 0;
 
 		begin_setting(&s, (OmenMetric) m, ROWS, LISTS);
 		assert_int_equal(omen_calibrator_create(&calibrator, &s.arena, &s.model, &s.queries), OMEN_OK);
+		assert_int_equal(omen_calibrator_create(&other, &s.arena, &s.model, &s.queries), OMEN_OK);
 		/* In batches, as a build passes them. */
 		for (uint32_t first = 0; first < ROWS; first += 150)
 		{
@@ -204,8 +206,11 @@ test_against_sorting(void **state)
 			batch.count = ROWS - first < 150 ? ROWS - first : 150;
 			batch.values += (size_t) first * DIM;
 			batch.scale += first;
-			omen_calibrator_add(calibrator, &batch, s.list + first, s.norm_sq + first, s.lift_sq + first);
+			/* Two see some of the rows each. */
+			omen_calibrator_add(first % 3 ? other : calibrator, &batch, s.list + first, s.norm_sq + first,
+								s.lift_sq + first);
 		}
+		omen_calibrator_add_found(calibrator, omen_calibrator_found(other));
 		assert_int_equal(omen_calibrator_finish(calibrator, &s.model, &s.arena), OMEN_OK);
 		got = s.model.calibration;
 		assert_int_equal(got->queries, QUERIES);

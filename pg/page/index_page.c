@@ -11,6 +11,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "page/index_page.h"
 #include "storage/indexfsm.h"
@@ -71,7 +72,8 @@ index_page_new(Relation index, ForkNumber fork)
 			ReleaseBuffer(buffer);
 	}
 
-	shared = !RELATION_IS_LOCAL(index);
+	/* A relation made by this transaction is its workers' as well. */
+	shared = !RELATION_IS_LOCAL(index) || IsInParallelMode();
 	if (shared)
 		LockRelationForExtension(index, ExclusiveLock);
 	/*

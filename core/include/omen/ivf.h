@@ -392,6 +392,14 @@ OmenStatus	omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena,
 void		omen_calibrator_add(OmenCalibrator *calibrator, const OmenByteRows *rows,
 								const uint32_t *list, const float *norm_sq, const float *lift_sq);
 
+/*
+ * Several calibrators of the same queries, each having seen some of the rows:
+ * what one has found, as bytes, for another to add.
+ */
+const void *omen_calibrator_found(const OmenCalibrator *calibrator);
+size_t		omen_calibrator_found_bytes(const OmenCalibrator *calibrator);
+void		omen_calibrator_add_found(OmenCalibrator *calibrator, const void *found);
+
 /* Fills in model->calibration; model->start[].spread must be there. */
 OmenStatus	omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenArena *scratch);
 

@@ -16,7 +16,9 @@
 #include "nodes/pathnodes.h"
 #include "omen/ivf.h"
 #include "page/index_page.h"
+#include "storage/buffile.h"
 #include "utils/rel.h"
+#include "utils/tuplesort.h"
 
 /* ---- settings (ivf_handler.c) ---- */
 
@@ -170,6 +172,19 @@ extern IvfWriter *ivf_writer_create(Relation index, ForkNumber fork, bool log, O
  */
 extern void ivf_writer_set_lists(IvfWriter *writer, const OmenByteRows *centroids,
 								 const OmenByteRows *queries);
+
+/*
+ * One writer of several (ivf_parallel.c).  Before its lists are set: the sort
+ * that they share, and this one's memory in kB.
+ */
+extern void ivf_writer_share_sort(IvfWriter *writer, SortCoordinate coordinate, int memory);
+
+/* After its last row: ends its part of the sort, and writes what it found out to `file` (if not NULL). */
+extern void ivf_writer_end_share(IvfWriter *writer, BufFile *file);
+
+/* The leader's, when all have ended: merges what they sorted, and adds what each found out. */
+extern void ivf_writer_begin_merge(IvfWriter *writer, SortCoordinate coordinate);
+extern void ivf_writer_add_share(IvfWriter *writer, BufFile *file);
 
 /* Where the next row's point belongs: [dim_padded] floats to be filled. */
 extern float *ivf_writer_next(IvfWriter *writer);

@@ -5,44 +5,28 @@
  * The table is read in three ways: a few hundred blocks to learn how many rows
  * there are and where their mean is; a sample to train on; once as a whole.
  *
+ * Workers, if the table gets any, code rows (ivf_parallel.c).
+ *
  * Memory: the sample takes at most half of maintenance_work_mem; the sort of
- * postings has the whole of it, after the sample is let go.
+ * postings has the whole of it, after the sample is let go; with workers each
+ * participant's sort has its share.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/parallel.h"
 #include "access/tableam.h"
 #include "access/xloginsert.h"
-#include "am/ivf/ivf_train.h"
+#include "am/ivf/ivf_build.h"
 #include "commands/progress.h"
-#include "toast/toast_reader.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 #include "utils/sampling.h"
 
-typedef struct IvfBuild
-{
-	Relation	heap;			/* NULL: an empty index for the initial fork */
-	Relation	index;
-	IndexInfo  *info;
-	const IvfType *type;
-	uint64		seed;
-	OmenArena	arena;
-	OmenRotation rotation;
-	float	   *room;			/* [dim] */
-	float	   *scratch;
-	uint64		keys[OMEN_KEYS_MAX];	/* of the row at hand */
-	MemoryContext row_context;	/* reset for each row */
-	ToastReader *toast;
-	double		rows;			/* of the table blocks read so far */
-	IvfTraining training;
-	IvfWriter  *writer;
-} IvfBuild;
-
-static void
-begin_build(IvfBuild *build, Relation heap, Relation index, IndexInfo *info)
+void
+ivf_build_begin(IvfBuild *build, Relation heap, Relation index, IndexInfo *info, uint64 seed)
 {
 	uint32		dim;
 
@@ -53,8 +37,7 @@ begin_build(IvfBuild *build, Relation heap, Relation index, IndexInfo *info)
 	ivf_check_columns(index);
 	dim = (uint32) ivf_dimensions(index);
 	build->type = ivf_type(index);
-	if (!pg_strong_random(&build->seed, sizeof(build->seed)))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	build->seed = seed;
 	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "ivf row", ALLOCSET_DEFAULT_SIZES);
 	ivf_arena_init(&build->arena, CurrentMemoryContext);
 	if (omen_rotation_init(&build->rotation, &build->arena, dim, build->seed) != OMEN_OK)
@@ -66,8 +49,8 @@ begin_build(IvfBuild *build, Relation heap, Relation index, IndexInfo *info)
 	ivf_train_begin(&build->training, index, build->type->metric, dim, build->seed);
 }
 
-static void
-end_build(IvfBuild *build)
+void
+ivf_build_end(IvfBuild *build)
 {
 	ivf_train_end(&build->training);
 	omen_arena_reset(&build->arena);
@@ -125,8 +108,8 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	ivf_train_sample(&build->training, &point, -point.lift_sq);
 }
 
-static void
-add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+void
+ivf_build_add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
 {
 	IvfBuild   *build = state;
 	OmenPoint	point;
@@ -142,7 +125,16 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 	point.keys = build->keys;
 	ivf_writer_add(build->writer, &point,
 				   ivf_tid(tid));
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) ++build->rows);
+	build->rows++;
+	if (build->rows_done == NULL)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->rows);
+	else
+	{
+		uint64		done = pg_atomic_add_fetch_u64(build->rows_done, 1);
+
+		if (!IsParallelWorker())
+			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) done);
+	}
 }
 
 /* Calls back for the rows of so many random blocks. */
@@ -186,6 +178,8 @@ build_fork(IvfBuild *build, ForkNumber fork)
 	uint32		lists = options && options->lists > 0 ? (uint32) options->lists : omen_ivf_lists_for((uint64) rows);
 	OmenByteRows queries = {0};
 	OmenIvfMeta meta;
+	IvfTeam    *team;
+	double		index_rows;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_SAMPLE);
 	ivf_train_begin_sample(training, lists, rows);
@@ -209,16 +203,35 @@ build_fork(IvfBuild *build, ForkNumber fork)
 		.trained_rows = (uint64) rows,
 		.keys = ivf_key_count(build->index),
 	};
-	build->writer = ivf_writer_create(build->index, fork, false, &training->model, &meta);
 	queries = ivf_train_queries(training);
-	ivf_writer_set_lists(build->writer, &training->centroids, &queries);
+	team = ivf_team_start(build, &meta, &queries);
+	if (team == NULL)
+	{
+		build->writer = ivf_writer_create(build->index, fork, false, &training->model, &meta);
+		ivf_writer_set_lists(build->writer, &training->centroids, &queries);
+	}
 	ivf_train_forget_sample(training);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_CODE);
 	build->rows = 0;
-	if (build->heap)
+	if (team != NULL)
+		build->rows = ivf_team_code_rows(team, build);
+	else if (build->heap)
 		build->rows = table_index_build_scan(build->heap, build->index, build->info, true, true,
-											 add_row, build, NULL);
-	return ivf_writer_finish(build->writer, OMEN_NO_BLOCK);
+											 ivf_build_add_row, build, NULL);
+	index_rows = ivf_writer_finish(build->writer, OMEN_NO_BLOCK);
+	if (team != NULL)
+		ivf_team_end(team);
+	return index_rows;
+}
+
+static uint64
+random_seed(void)
+{
+	uint64		seed;
+
+	if (!pg_strong_random(&seed, sizeof(seed)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	return seed;
 }
 
 /* The page that says where everything is must be the first. */
@@ -238,13 +251,13 @@ ivf_build(Relation heap, Relation index, IndexInfo *indexInfo)
 	IndexBuildResult *result = palloc(sizeof(IndexBuildResult));
 	IvfBuild	build;
 
-	begin_build(&build, heap, index, indexInfo);
+	ivf_build_begin(&build, heap, index, indexInfo, random_seed());
 	reserve_meta(index, MAIN_FORKNUM);
 	result->index_tuples = build_fork(&build, MAIN_FORKNUM);
 	result->heap_tuples = build.rows;
 	if (RelationNeedsWAL(index))
 		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
-	end_build(&build);
+	ivf_build_end(&build);
 	return result;
 }
 
@@ -254,9 +267,9 @@ ivf_build_empty(Relation index)
 {
 	IvfBuild	build;
 
-	begin_build(&build, NULL, index, NULL);
+	ivf_build_begin(&build, NULL, index, NULL, random_seed());
 	reserve_meta(index, INIT_FORKNUM);
 	build_fork(&build, INIT_FORKNUM);
 	log_newpage_range(index, INIT_FORKNUM, 0, RelationGetNumberOfBlocksInFork(index, INIT_FORKNUM), true);
-	end_build(&build);
+	ivf_build_end(&build);
 }

@@ -67,6 +67,8 @@ struct IvfWriter
 
 	/* postings */
 	Tuplesortstate *sort;
+	SortCoordinate coordinate;	/* NULL: the sort is this writer's alone */
+	int			sort_memory;	/* kB */
 	TupleTableSlot *put_slot;
 	TupleTableSlot *get_slot;
 	bytea	   *posting;
@@ -115,7 +117,7 @@ static void
 begin_sort(IvfWriter *writer, uint32 queries)
 {
 	Size		taken = writer->model->byte_count + (Size) queries * (writer->model->dim_padded + 2048);
-	int			memory = maintenance_work_mem - (int) Min(taken / 1024, (Size) maintenance_work_mem / 2);
+	int			memory = writer->sort_memory - (int) Min(taken / 1024, (Size) writer->sort_memory / 2);
 
 	TupleDesc	desc = CreateTemplateTupleDesc(2);
 	AttrNumber	columns[] = {1};
@@ -128,7 +130,7 @@ begin_sort(IvfWriter *writer, uint32 queries)
 	writer->put_slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	writer->get_slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	writer->sort = tuplesort_begin_heap(desc, 1, columns, operators, collations, nulls_first,
-										Max(memory, 64), NULL, false);
+										Max(memory, 64), writer->coordinate, false);
 }
 
 static void
@@ -166,6 +168,7 @@ ivf_writer_create(Relation index, ForkNumber fork, bool log, OmenIvfModel *model
 	writer->posting = writer_alloc(writer, 1, VARHDRSZ + writer->posting_bytes);
 	SET_VARSIZE(writer->posting, VARHDRSZ + writer->posting_bytes);
 	writer->row_buffer = InvalidBuffer;
+	writer->sort_memory = maintenance_work_mem;
 	return writer;
 }
 
@@ -329,6 +332,77 @@ ivf_writer_add_posting(IvfWriter *writer, uint32 list, const uint8 *posting)
 		begin_sort(writer, 0);
 	memcpy(VARDATA(writer->posting), posting, writer->posting_bytes);
 	put_posting(writer, list);
+}
+
+/* ---- several writers ---- */
+
+void
+ivf_writer_share_sort(IvfWriter *writer, SortCoordinate coordinate, int memory)
+{
+	writer->coordinate = coordinate;
+	writer->sort_memory = memory;
+}
+
+void
+ivf_writer_end_share(IvfWriter *writer, BufFile *file)
+{
+	uint32		lists = writer->model->lists;
+
+	flush_batch(writer);
+	tuplesort_performsort(writer->sort);
+	end_sort(writer);
+	if (file == NULL)
+		return;
+	/* Its last row page keeps the room it has: nobody else's chain leads there. */
+	flush_row_page(writer);
+	BufFileWrite(file, &writer->rows, sizeof(writer->rows));
+	BufFileWrite(file, &writer->codes_rows, sizeof(writer->codes_rows));
+	BufFileWrite(file, writer->list_rows, lists * sizeof(uint32));
+	BufFileWrite(file, writer->spread, lists * sizeof(double));
+	if (writer->calibrator)
+		BufFileWrite(file, unconstify(void *, omen_calibrator_found(writer->calibrator)),
+					 omen_calibrator_found_bytes(writer->calibrator));
+}
+
+void
+ivf_writer_begin_merge(IvfWriter *writer, SortCoordinate coordinate)
+{
+	writer->coordinate = coordinate;
+	writer->sort_memory = maintenance_work_mem;
+	begin_sort(writer, 0);
+}
+
+void
+ivf_writer_add_share(IvfWriter *writer, BufFile *file)
+{
+	uint32		lists = writer->model->lists;
+	uint32	   *list_rows = palloc_extended(lists * sizeof(uint32), MCXT_ALLOC_HUGE);
+	double	   *spread = palloc_extended(lists * sizeof(double), MCXT_ALLOC_HUGE);
+	double		rows;
+	bool		codes_rows;
+
+	omen_buffile_read(file, &rows, sizeof(rows));
+	omen_buffile_read(file, &codes_rows, sizeof(codes_rows));
+	omen_buffile_read(file, list_rows, lists * sizeof(uint32));
+	omen_buffile_read(file, spread, lists * sizeof(double));
+	writer->rows += rows;
+	writer->codes_rows |= codes_rows;
+	for (uint32 l = 0; l < lists; l++)
+	{
+		writer->list_rows[l] += list_rows[l];
+		writer->spread[l] += spread[l];
+	}
+	pfree(list_rows);
+	pfree(spread);
+	if (writer->calibrator)
+	{
+		size_t		bytes = omen_calibrator_found_bytes(writer->calibrator);
+		void	   *found = palloc(bytes);
+
+		omen_buffile_read(file, found, bytes);
+		omen_calibrator_add_found(writer->calibrator, found);
+		pfree(found);
+	}
 }
 
 /* ---- lists ---- */
