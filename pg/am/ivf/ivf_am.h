@@ -79,8 +79,18 @@ extern void ivf_check_columns(Relation index);
 /* Keys of a row's values, the vector's first: keys[ivf_key_count]. */
 extern void ivf_row_keys(Relation index, const Datum *values, const bool *isnull, uint64 *keys);
 
-/* The scan's conditions on keys; false when no row can meet them. */
-extern bool ivf_conditions(IndexScanDesc scan, OmenFilter *filter);
+/* Strategies of the key columns' operator classes besides those of btree. */
+#define IVF_CONTAINS_STRATEGY 6
+#define IVF_OVERLAPS_STRATEGY 7
+
+/* The scan's conditions on keys, and `more` of them; false when no row can meet all. */
+extern bool ivf_conditions(IndexScanDesc scan, const ScanKeyData *more, int more_count, OmenFilter *filter);
+
+/*
+ * What the scan node's filter demands of the index's columns, as scan keys
+ * (ivf_quals.c); returns how many.
+ */
+extern int	ivf_qual_keys(Relation index, IndexScanState *node, ExprContext *context, ScanKeyData **keys);
 
 /* ---- memory (ivf_model_cache.c) ---- */
 

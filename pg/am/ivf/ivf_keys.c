@@ -46,10 +46,6 @@
 /* The greatest of a value; all that would be greater have it as well. */
 #define KEY_LAST (KEY_NULL - 1)
 
-/* Strategies of the operator classes besides those of btree. */
-#define CONTAINS_STRATEGY 6
-#define OVERLAPS_STRATEGY 7
-
 #define ZONE_USECS_MAX (16 * USECS_PER_HOUR)
 
 static uint64
@@ -336,9 +332,9 @@ array_condition(const ScanKeyData *key, OmenCondition *condition)
 	condition->kind = OMEN_COVERS;
 	condition->values = bits;
 	condition->count = (uint32) count;
-	if (key->sk_strategy == OVERLAPS_STRATEGY)
+	if (key->sk_strategy == IVF_OVERLAPS_STRATEGY)
 		return count > 0;
-	Assert(key->sk_strategy == CONTAINS_STRATEGY);
+	Assert(key->sk_strategy == IVF_CONTAINS_STRATEGY);
 	for (int i = 1; i < count; i++)
 		bits[0] |= bits[i];
 	if (count == 0)
@@ -397,15 +393,16 @@ scalar_condition(const ScanKeyData *key, Oid column_type, OmenCondition *conditi
 }
 
 bool
-ivf_conditions(IndexScanDesc scan, OmenFilter *filter)
+ivf_conditions(IndexScanDesc scan, const ScanKeyData *more, int more_count, OmenFilter *filter)
 {
 	Relation	index = scan->indexRelation;
-	OmenCondition *conditions = palloc0(Max(scan->numberOfKeys, 1) * sizeof(OmenCondition));
+	int			count = scan->numberOfKeys + more_count;
+	OmenCondition *conditions = palloc0(Max(count, 1) * sizeof(OmenCondition));
 
 	*filter = (OmenFilter) {.conditions = conditions};
-	for (int i = 0; i < scan->numberOfKeys; i++)
+	for (int i = 0; i < count; i++)
 	{
-		const ScanKeyData *key = &scan->keyData[i];
+		const ScanKeyData *key = i < scan->numberOfKeys ? &scan->keyData[i] : &more[i - scan->numberOfKeys];
 		OmenCondition *condition = &conditions[filter->count];
 		Oid			type = index->rd_opcintype[key->sk_attno - 1];
 

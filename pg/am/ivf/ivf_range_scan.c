@@ -98,7 +98,7 @@ search_range(IndexScanDesc scan, OmenRangeTake take, void *taker)
 	context = AllocSetContextCreate(CurrentMemoryContext, "ivf range scan", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	/* Else no row can meet the conditions. */
-	if (ivf_conditions(scan, &filter))
+	if (ivf_conditions(scan, NULL, 0, &filter))
 	{
 		if (key == NULL)
 			elog(ERROR, "an ivf index is scanned by distance only");

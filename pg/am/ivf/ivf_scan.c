@@ -213,11 +213,11 @@ open_table(IndexScanDesc scan, IvfScan *ivf)
  * above: they are tested again for rows that leave.
  */
 static void
-take_wish(IndexScanDesc scan, IvfScan *ivf)
+take_conditions(IndexScanDesc scan, IvfScan *ivf, IvfWish wish)
 {
-	IvfWish		wish = ivf_limit_of(scan);
+	ScanKeyData *more = NULL;
+	int			more_count = 0;
 
-	ivf->wanted = ivf->told > 0 ? ivf->told : wish.rows;
 	/* What a subplan may do is not to be seen in the condition. */
 	if (wish.node != NULL && wish.node->ss.ps.qual != NULL &&
 		!contain_volatile_functions((Node *) wish.node->ss.ps.plan->qual) &&
@@ -227,6 +227,15 @@ take_wish(IndexScanDesc scan, IvfScan *ivf)
 		ivf->index_qual = wish.node->indexqualorig;
 	if (ivf->qual != NULL || ivf->index_qual != NULL)
 		ivf->qual_context = CreateExprContext(wish.node->ss.ps.state);
+	if (ivf->qual != NULL)
+		more_count = ivf_qual_keys(scan->indexRelation, wish.node, ivf->qual_context, &more);
+	ivf->exhausted = !ivf_conditions(scan, more, more_count, &ivf->filter);
+}
+
+static void
+take_wish(IndexScanDesc scan, IvfScan *ivf, IvfWish wish)
+{
+	ivf->wanted = ivf->told > 0 ? ivf->told : wish.rows;
 	ivf->reader.blocks = RelationGetNumberOfBlocks(scan->indexRelation);
 	ivf->grown = ivf->reader.blocks > ivf->meta.written_blocks * 1.2;
 	/* The statistics may be old, but the index's pages are there; half of them full of rows, at least. */
@@ -250,6 +259,7 @@ start(IndexScanDesc scan, IvfScan *ivf)
 {
 	ScanKey		order = &scan->orderByData[0];
 	MemoryContext old = MemoryContextSwitchTo(ivf->context);
+	IvfWish		wish = ivf_limit_of(scan);
 
 	if (scan->numberOfOrderBys != 1)
 		elog(ERROR, "an ivf index is scanned by ORDER BY distance only");
@@ -264,10 +274,10 @@ start(IndexScanDesc scan, IvfScan *ivf)
 		.recall_target = ivf->recall,
 	};
 	ivf->last_distance = -INFINITY;
-	ivf->exhausted = !ivf_conditions(scan, &ivf->filter);
+	take_conditions(scan, ivf, wish);
 	open_index(scan, ivf);
 	open_table(scan, ivf);
-	take_wish(scan, ivf);
+	take_wish(scan, ivf, wish);
 	ivf->range = ivf_range_key(scan);
 	pgstat_count_index_scan(scan->indexRelation);
 	MemoryContextSwitchTo(old);

@@ -119,6 +119,17 @@ SELECT t.* FROM pg_temp.try_all(ARRAY(SELECT string_agg(condition, ' AND ') FROM
 	FROM generate_series(1, 120) i, LATERAL (SELECT * FROM ivf_keys_value
 		WHERE type = ANY ('{int2,int4,int8,float4,float8,numeric,uuid,date,timestamp,timestamptz}') AND i > 0 ORDER BY random() LIMIT 1 + i % 3) v) c GROUP BY i)) t;
 
+-- what the planner keeps from an index, on one version or all, is tested on keys all the same
+CREATE FUNCTION pg_temp.tested(condition text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_temp.plan_by(true);
+	EXECUTE format('SELECT id FROM ivf_keys WHERE %s ORDER BY v <-> ''[1,0,1,0,1,0,1,0]'' LIMIT 5', condition);
+	PERFORM pg_temp.plan_as_usual();
+	RETURN (SELECT rows_removed_by_index > 0 FROM vector_last_scan());
+END $$;
+SELECT condition, pg_temp.tested(condition) FROM unnest(ARRAY['c_int4 IN (1, 2)', 'c_text IN (''a'', ''B'')', 'c_bool', 'NOT c_bool', 'c_bool IS FALSE',
+	'3 = ANY (c_ints)', 'c_int4 = ANY (ARRAY[(SELECT 2)])', 'c_int4 <> 1', 'c_bool IS NOT TRUE', '3 <> ANY (c_ints)']) condition;
+
 -- values that are known only when the query runs
 PREPARE by_value (int, text[]) AS SELECT count(*) FROM (SELECT id FROM ivf_keys WHERE c_int4 >= $1 AND c_text = ANY ($2) ORDER BY v <-> '[1,0,1,0,1,0,1,0]' LIMIT 5000) t;
 SET plan_cache_mode = force_generic_plan;

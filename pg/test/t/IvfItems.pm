@@ -18,7 +18,7 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(seed_from_time create_items start_client finish_clients kill_server index_is_right);
 
 # What items_index is made with.
-our $using = 'ivf (v)';
+our $using = 'ivf (v, id)';
 
 # Prints the seed, which IVF_TEST_SEED may set.
 sub seed_from_time
@@ -56,7 +56,7 @@ DECLARE
 	line text;
 	found boolean := false;
 	answer text;
-	query text := 'SELECT id FROM items ORDER BY v <-> array_fill(0.3, ARRAY[20])::vector';
+	query text := 'SELECT id FROM items WHERE id > 0 ORDER BY v <-> array_fill(0.3, ARRAY[20])::vector';
 BEGIN
 	PERFORM plan_by(by_index);
 	FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
