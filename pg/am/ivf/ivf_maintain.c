@@ -5,7 +5,7 @@
  * wants more lists than it was trained for.  VACUUM therefore rewrites the
  * lists when a quarter of the rows wait in tails or a third of the postings
  * are gone (repacking: same model, same codes), and trains new ones when the
- * rows have become four times as many (retraining).  So an index made on an
+ * rows have nearly doubled (retraining).  So an index made on an
  * empty table grows into what CREATE INDEX would have made of the full one.
  *
  * Retraining works from the row records' four-bit codes, not from the table:
@@ -45,8 +45,12 @@
 #define LATE_ROWS_FEW 2000
 #define LATE_ROUNDS_MAX 10
 
-/* Retrain when rows are so many times those trained on, and there are enough for two lists. */
-#define RETRAIN_GROWTH 4
+/*
+ * Retrain when rows are so many times those trained on, and there are enough
+ * for two lists: less than twice, so that a table that doubled, but for a few
+ * rows deleted, is searched as fast as before.
+ */
+#define RETRAIN_GROWTH 1.9
 #define RETRAIN_ROWS_MIN 1024
 /* Repack when tails hold so large a share of the rows, and this many pages at least. */
 #define REPACK_TAIL_SHARE 0.25
@@ -213,7 +217,7 @@ work_due(IvfMaintenance *m)
 	double		postings = m->meta.packed_rows + m->tail_rows;
 	double		rows = postings - m->meta.dead_postings;
 
-	if (rows >= RETRAIN_ROWS_MIN && rows >= (double) RETRAIN_GROWTH * m->meta.trained_rows)
+	if (rows >= RETRAIN_ROWS_MIN && rows >= RETRAIN_GROWTH * m->meta.trained_rows)
 		return WORK_RETRAIN;
 	if ((m->tail_pages >= REPACK_TAIL_PAGES_MIN && m->tail_rows >= REPACK_TAIL_SHARE * postings) ||
 		(m->meta.dead_postings >= REPACK_DEAD_SHARE * postings && postings >= RETRAIN_ROWS_MIN))

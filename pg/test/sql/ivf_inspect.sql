@@ -134,7 +134,7 @@ SELECT queries, recall BETWEEN 0.9 AND 1 AS found, worst_twentieth BETWEEN 0 AND
 SELECT queries, recall > 0.8 AS found FROM vector_recall('ivf_inspect_v', 200, 1);
 -- as few lists as possible find less, all of them nearly everything; more samples or neighbours than rows are no harm
 SET ivf.probes = 1;
-SELECT recall < 0.99 AS less, mean_lists_probed = 1 AS one_list FROM vector_recall('ivf_inspect_v', 300, 10);
+SELECT recall < 0.99 AS less, mean_lists_probed < 1.2 AS one_list FROM vector_recall('ivf_inspect_v', 300, 10);
 SET ivf.probes = 50;
 SELECT recall > 0.97 AS nearly_all FROM vector_recall('ivf_inspect_v', 100, 10);
 RESET ivf.probes;
