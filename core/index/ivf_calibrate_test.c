@@ -2,10 +2,10 @@
  * ivf_calibrate_test.c - calibration against sorting everything.
  *
  * Goal: the effort stored for a share of neighbours finds that share, and no
- * less effort would have, both computed here in double over all rows; the
- * effort given for a recall is that of the level meant for it, asks for
- * everything where nothing is known, and stays a number of lists whatever the
- * pages hold.
+ * less effort would have, both computed here in double over all rows, with rows
+ * in one list or two; no more queries fail than may; the effort given for a
+ * recall is that of the level meant for it, asks for everything where nothing is
+ * known, and stays a number of lists whatever the pages hold.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,11 +20,12 @@
 #include "../base/random_rows_test.h"
 #include "omen/ivf.h"
 #include "omen/select.h"
+#include "omen/spill.h"
 
 #define DIM 64
-#define ROWS 700
+#define ROWS 1500
 #define LISTS 25
-#define QUERIES 30
+#define QUERIES 60
 
 static uint64_t seed;
 
@@ -36,12 +37,13 @@ typedef struct Setting
 	OmenByteRows rows;
 	OmenByteRows queries;
 	uint32_t   *list;
+	uint32_t   *second;			/* NULL: none */
 	float	   *norm_sq;
 	float	   *lift_sq;
 } Setting;
 
 static void
-begin_setting(Setting *s, OmenMetric metric, uint32_t rows, uint32_t lists)
+begin_setting(Setting *s, OmenMetric metric, uint32_t rows, uint32_t lists, int spilled)
 {
 	OmenRandom	random = {seed + (uint64_t) metric};
 	float	   *data = random_rows(rows, DIM, 12, &random);
@@ -74,15 +76,26 @@ begin_setting(Setting *s, OmenMetric metric, uint32_t rows, uint32_t lists)
 	omen_assigner_refresh(&assigner);
 	omen_assign(&assigner, &s->rows, s->list, NULL);
 	omen_ivf_model_set_centroids(&s->model, &centroids, &s->arena);
-	for (uint32_t r = 0; r < rows; r++)
+	s->second = NULL;
+	if (spilled)
 	{
-		double		sum = s->rows.extra ? pow(s->rows.extra[r] - centroids.extra[s->list[r]], 2) : 0;
+		OmenSpill	spill;
+
+		s->second = omen_arena_zero(&s->arena, rows, sizeof(uint32_t));
+		omen_spill_init(&spill, &s->arena, &centroids, assigner.norm_sq);
+		omen_spill_assign(&spill, &s->rows, s->list, s->second);
+	}
+	for (uint32_t i = 0; i < rows * (spilled ? 2 : 1); i++)
+	{
+		uint32_t	r = i % rows;
+		uint32_t	l = i < rows ? s->list[r] : s->second[r];
+		double		sum = s->rows.extra ? pow(s->rows.extra[r] - centroids.extra[l], 2) : 0;
 
 		for (uint32_t d = 0; d < DIM; d++)
 			sum += pow(s->rows.scale[r] * s->rows.values[r * DIM + d] -
-					   centroids.scale[s->list[r]] * centroids.values[s->list[r] * DIM + d], 2);
-		spread[s->list[r]] += sum;
-		count[s->list[r]]++;
+					   centroids.scale[l] * centroids.values[l * DIM + d], 2);
+		spread[l] += sum;
+		count[l]++;
 	}
 	for (uint32_t l = 0; l < lists; l++)
 		s->model.start[l].count = count[l];
@@ -136,7 +149,8 @@ typedef struct Needed
 {
 	double		z[LISTS];
 	uint32_t	rank[LISTS];	/* from 1 */
-	uint32_t	list[100];		/* of each of the k */
+	uint32_t	list[1000];		/* of each of the k */
+	uint32_t	second[1000];
 } Needed;
 
 static void
@@ -152,7 +166,10 @@ needed_by(const Setting *s, uint32_t q, uint32_t k, Needed *needed)
 	omen_sort_keyed(rows, ROWS);
 	worst = row_distance(s, q, rows[skip + k - 1].value);
 	for (uint32_t i = 0; i < k; i++)
+	{
 		needed->list[i] = s->list[rows[skip + i].value];
+		needed->second[i] = s->second ? s->second[rows[skip + i].value] : needed->list[i];
+	}
 	for (uint32_t l = 0; l < LISTS; l++)
 		distance[l] = list_distance(s, q, l);
 	for (uint32_t l = 0; l < LISTS; l++)
@@ -166,28 +183,53 @@ needed_by(const Setting *s, uint32_t q, uint32_t k, Needed *needed)
 	}
 }
 
-/* The share of neighbours that an effort finds, and the rows it looks at. */
-static double
-share_found(const Setting *s, const Needed *needed, uint32_t k, double stop_z, uint32_t probes, double *scanned)
+static int
+looked_at(const Needed *needed, uint32_t list, double stop_z, uint32_t probes)
 {
-	double		found = 0;
+	return needed->rank[list] <= probes && needed->z[list] <= stop_z;
+}
 
-	*scanned = 0;
-	for (uint32_t q = 0; q < QUERIES; q++)
+/* A thousand neighbours are kept of every fourth query only. */
+static uint32_t
+queries_of(uint32_t k)
+{
+	return k > 100 ? QUERIES / 4 : QUERIES;
+}
+
+/* What an effort achieves. */
+typedef struct Achieved
+{
+	double		share;			/* of neighbours found */
+	double		failed;			/* share of queries of which less than 0.7 were */
+	double		scanned;		/* rows looked at */
+} Achieved;
+
+static Achieved
+achieved_by(const Setting *s, const Needed *needed, uint32_t k, double stop_z, uint32_t probes)
+{
+	Achieved	a = {0, 0, 0};
+	uint32_t	queries = queries_of(k);
+
+	for (uint32_t q = 0; q < queries; q++)
 	{
+		uint32_t	found = 0;
+
 		for (uint32_t i = 0; i < k; i++)
-			found += needed[q].rank[needed[q].list[i]] <= probes && needed[q].z[needed[q].list[i]] <= stop_z;
+			found += looked_at(&needed[q], needed[q].list[i], stop_z, probes) ||
+				looked_at(&needed[q], needed[q].second[i], stop_z, probes);
+		a.share += found / (double) (queries * k);
+		a.failed += (found < 0.7 * k) / (double) queries;
 		for (uint32_t l = 0; l < LISTS; l++)
 			if (needed[q].rank[l] <= probes && needed[q].z[l] <= stop_z)
-				*scanned += s->model.start[l].count + 40;
+				a.scanned += s->model.start[l].count + 40;
 	}
-	return found / (QUERIES * k);
+	return a;
 }
 
 static void
 test_against_sorting(void **state)
 {
-	for (uint32_t m = 1; m <= 3; m++)
+	for (uint32_t m = 1; m <= 6; m++)
 	{
 		Setting		s;
 		OmenCalibrator *calibrator;
@@ -195,7 +237,7 @@ test_against_sorting(void **state)
 		const OmenCalibration *got;
 		double		saved = 0;
 
-		begin_setting(&s, (OmenMetric) m, ROWS, LISTS);
+		begin_setting(&s, (OmenMetric) (1 + (m - 1) % 3), ROWS, LISTS, m > 3);
 		assert_int_equal(omen_calibrator_create(&calibrator, &s.arena, &s.model, &s.queries), OMEN_OK);
 		assert_int_equal(omen_calibrator_create(&other, &s.arena, &s.model, &s.queries), OMEN_OK);
 		/* In batches, as a build passes them. */
@@ -207,8 +249,8 @@ test_against_sorting(void **state)
 			batch.values += (size_t) first * DIM;
 			batch.scale += first;
 			/* Two see some of the rows each. */
-			omen_calibrator_add(first % 3 ? other : calibrator, &batch, s.list + first, s.norm_sq + first,
-								s.lift_sq + first);
+			omen_calibrator_add(first % 3 ? other : calibrator, &batch, s.list + first,
+								s.second ? s.second + first : NULL, s.norm_sq + first, s.lift_sq + first);
 		}
 		omen_calibrator_add_found(calibrator, omen_calibrator_found(other));
 		assert_int_equal(omen_calibrator_finish(calibrator, &s.model, &s.arena), OMEN_OK);
@@ -219,33 +261,36 @@ test_against_sorting(void **state)
 			uint32_t	k = omen_calibration_ks[i];
 			Needed	   *needed = malloc(QUERIES * sizeof(Needed));
 
-			for (uint32_t q = 0; q < QUERIES; q++)
-				needed_by(&s, q, k, &needed[q]);
+			for (uint32_t q = 0; q < queries_of(k); q++)
+				needed_by(&s, k > 100 ? 4 * q : q, k, &needed[q]);
 			for (uint32_t l = 0; l < OMEN_CALIBRATION_LEVELS; l++)
 			{
 				double		level = omen_calibration_levels[l];
-				double		pair_rows;
-				double		alone_rows;
-				double		rows;
-
+				Achieved	pair = achieved_by(&s, needed, k, got->stop_z[i][l] + 1e-4, got->probes[i][l]);
+				Achieved	alone = achieved_by(&s, needed, k, INFINITY, got->probes_alone[i][l]);
 				/* Near ties of lists, and of z with its step, move a neighbour or two of the sample. */
-				double		slack = 0.02 + 1.01 / (QUERIES * k);
+				double		slack = 0.02 + 1.01 / (queries_of(k) * k);
+				double		failed_max = level > 0.955 ? 0.04 + 1.01 / queries_of(k) : 1;
 
-				assert_true(share_found(&s, needed, k, got->stop_z[i][l] + 1e-4, got->probes[i][l], &pair_rows) >=
-							level - slack);
-				assert_true(share_found(&s, needed, k, INFINITY, got->probes_alone[i][l], &alone_rows) >=
-							level - slack);
+				assert_true(pair.share >= level - slack);
+				assert_true(pair.failed <= failed_max);
+				assert_true(alone.share >= level - slack);
+				assert_true(alone.failed <= failed_max);
 				/* The pair is the cheapest, so no dearer than the one without a threshold ... */
-				assert_true(pair_rows <= alone_rows * 1.02 + 100);
-				saved += 1 - pair_rows / alone_rows;
+				assert_true(pair.scanned <= alone.scanned * 1.02 + 100);
+				saved += 1 - pair.scanned / alone.scanned;
 				/* ... which in turn could not do with two thirds of its lists. */
 				if (got->probes_alone[i][l] > 3)
-					assert_true(share_found(&s, needed, k, INFINITY, got->probes_alone[i][l] * 2 / 3 - 1, &rows) <
-								level + slack);
+				{
+					Achieved	less = achieved_by(&s, needed, k, INFINITY, got->probes_alone[i][l] * 2 / 3 - 1);
+
+					assert_true(less.share < level + slack || (level > 0.955 && less.failed > 0.03));
+				}
 			}
 			free(needed);
 		}
-		print_message("# metric %u: the threshold saves %.0f %% of the rows\n", m,
+		print_message("# metric %u, %u lists a row: the threshold saves %.0f %% of the rows\n", s.model.metric,
+					  1 + (m > 3),
 					  100 * saved / (OMEN_CALIBRATION_KS * OMEN_CALIBRATION_LEVELS));
 		omen_arena_reset(&s.arena);
 	}
@@ -258,20 +303,20 @@ test_too_little_to_learn_from(void **state)
 	OmenCalibrator *calibrator = (OmenCalibrator *) 1;
 
 	/* Fewer queries than say anything; a single list. */
-	begin_setting(&s, OMEN_L2, ROWS, LISTS);
+	begin_setting(&s, OMEN_L2, ROWS, LISTS, 0);
 	s.queries.count = 19;
 	assert_int_equal(omen_calibrator_create(&calibrator, &s.arena, &s.model, &s.queries), OMEN_OK);
 	assert_null(calibrator);
 	omen_arena_reset(&s.arena);
-	begin_setting(&s, OMEN_L2, 40, 1);
+	begin_setting(&s, OMEN_L2, 40, 1, 0);
 	assert_int_equal(omen_calibrator_create(&calibrator, &s.arena, &s.model, &s.queries), OMEN_OK);
 	assert_null(calibrator);
 	omen_arena_reset(&s.arena);
 
 	/* Sixty rows have no hundred neighbours: for those, everything. */
-	begin_setting(&s, OMEN_COSINE, 60, 3);
+	begin_setting(&s, OMEN_COSINE, 60, 3, 0);
 	assert_int_equal(omen_calibrator_create(&calibrator, &s.arena, &s.model, &s.queries), OMEN_OK);
-	omen_calibrator_add(calibrator, &s.rows, s.list, s.norm_sq, s.lift_sq);
+	omen_calibrator_add(calibrator, &s.rows, s.list, s.second, s.norm_sq, s.lift_sq);
 	assert_int_equal(omen_calibrator_finish(calibrator, &s.model, &s.arena), OMEN_OK);
 	assert_true(s.model.calibration->probes[1][0] <= 3);
 	for (uint32_t l = 0; l < OMEN_CALIBRATION_LEVELS; l++)
@@ -306,10 +351,10 @@ test_effort(void **state)
 			model.calibration->probes[i][l] = 100 * i + l + 1;
 			model.calibration->probes_alone[i][l] = 100 * i + l + 51;
 		}
-	for (uint32_t k = 1; k <= 100; k++)
+	for (uint32_t k = 1; k <= 1000; k++)
 	{
 		/* Between two that were looked at, the greater effort, here that of the greater k. */
-		uint32_t	i = k <= 1 ? 0 : k <= 10 ? 1 : 2;
+		uint32_t	i = k <= 1 ? 0 : k <= 10 ? 1 : k <= 100 ? 2 : 3;
 
 		for (double recall = 0.3; recall < 1; recall += 0.01)
 		{
@@ -331,8 +376,8 @@ test_effort(void **state)
 		assert_int_equal(effort.probes, 1000);
 	}
 	/* More rows than neighbours were looked at: aimed higher (0.97, not 0.94), the ranking followed further. */
-	effort = omen_ivf_effort(&model, 100, 0.95, 0);
-	assert_int_equal(omen_ivf_effort(&model, 300, 0.9, 0).probes, 3 * effort.probes);
+	effort = omen_ivf_effort(&model, 1000, 0.95, 0);
+	assert_int_equal(omen_ivf_effort(&model, 3000, 0.9, 0).probes, 3 * effort.probes);
 	assert_int_equal(omen_ivf_effort(&model, UINT32_MAX, 0.9, 0).probes, 1000);
 
 	/* Whatever the pages hold. */
@@ -361,7 +406,7 @@ test_out_of_memory(void **state)
 	Setting		s;
 	OmenStatus	status = OMEN_NO_MEMORY;
 
-	begin_setting(&s, OMEN_L2, 100, 5);
+	begin_setting(&s, OMEN_L2, 100, 5, 0);
 	for (uint32_t n = 0; status != OMEN_OK; n++)
 	{
 		FailingArena failing;
@@ -371,7 +416,7 @@ test_out_of_memory(void **state)
 		status = omen_calibrator_create(&calibrator, &failing.arena, &s.model, &s.queries);
 		if (status == OMEN_OK)
 		{
-			omen_calibrator_add(calibrator, &s.rows, s.list, s.norm_sq, s.lift_sq);
+			omen_calibrator_add(calibrator, &s.rows, s.list, s.second, s.norm_sq, s.lift_sq);
 			status = omen_calibrator_finish(calibrator, &s.model, &failing.arena);
 		}
 		assert_int_equal(status, failing.refused ? OMEN_NO_MEMORY : OMEN_OK);

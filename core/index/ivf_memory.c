@@ -8,6 +8,7 @@
 
 #include "ivf_memory.h"
 #include "omen/select.h"
+#include "omen/spill.h"
 
 static uint8_t *
 new_page(MemoryIndex *index, OmenPageKind kind, uint32_t generation, uint32_t list)
@@ -106,9 +107,11 @@ emit_packed(void *context, OmenPageKind kind, const uint8_t *body, uint32_t used
 }
 
 OmenStatus
-memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim, uint32_t keys,
-				   OmenMetric metric, uint32_t lists, uint64_t seed)
+memory_index_build_with(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim,
+						uint32_t keys, OmenMetric metric, MemoryOptions options, uint64_t seed)
 {
+	uint32_t	lists = options.lists ? options.lists : omen_ivf_lists_for(count);
+	uint32_t	query_count = options.queries ? options.queries : 200;
 	uint32_t	padded = omen_dim_padded(dim);
 	OmenArena  *arena = &index->arena;
 	OmenByteRows bytes;
@@ -122,18 +125,22 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	uint8_t    *last;
 	float	   *scratch;
 	uint32_t   *list;
+	uint32_t   *second;
+	uint32_t	postings_count = 0;
+	float	   *centroid_norm = NULL;
+	OmenByteRows queries;
 	OmenKeyed  *order;
 	uint8_t    *postings;
 	OmenRowRecord *record;
 	double	   *spread;
 	uint32_t   *list_count;
+	uint32_t   *own_count;
 	uint32_t	posting_bytes = omen_posting_bytes(padded, keys);
 	uint64_t	key_room[OMEN_KEYS_MAX];
 	OmenStatus	status;
 
 	memset(index, 0, sizeof(*index));
 	omen_arena_init(arena);
-	lists = lists ? lists : omen_ivf_lists_for(count);
 	status = omen_rotation_init(&index->rotation, arena, dim, seed);
 	if (status != OMEN_OK)
 		return status;
@@ -146,11 +153,13 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	last = omen_arena_zero(arena, count, 1);
 	scratch = omen_arena_alloc(arena, omen_ivf_encode_scratch(padded), sizeof(float));
 	list = omen_arena_zero(arena, count, sizeof(uint32_t));
-	order = omen_arena_alloc(arena, count, sizeof(OmenKeyed));
-	postings = omen_arena_alloc(arena, count, posting_bytes);
+	second = omen_arena_zero(arena, count, sizeof(uint32_t));
+	order = omen_arena_alloc(arena, (size_t) count * 2, sizeof(OmenKeyed));
+	postings = omen_arena_alloc(arena, (size_t) count * 2, posting_bytes);
 	record = omen_arena_alloc(arena, 1, omen_row_bytes(padded, keys));
 	spread = omen_arena_zero(arena, lists, sizeof(double));
 	list_count = omen_arena_zero(arena, lists, sizeof(uint32_t));
+	own_count = omen_arena_zero(arena, lists, sizeof(uint32_t));
 
 	/* Into index space: mean and lift first. */
 	if (metric == OMEN_INNER_PRODUCT)
@@ -183,6 +192,15 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 		if (bytes.extra)
 			bytes.extra[r] = __builtin_sqrtf(lift_sq[r] > 0 ? lift_sq[r] : 0.0f);
 	}
+	/* Rows evenly spread ask. */
+	omen_byte_rows_init(&queries, arena, padded, count < query_count ? count : query_count, 0);
+	for (uint32_t q = 0; q < queries.count; q++)
+	{
+		uint32_t	row = q * (count / queries.count);
+
+		memcpy(queries.values + (size_t) q * padded, bytes.values + (size_t) row * padded, padded);
+		queries.scale[q] = bytes.scale[row];
+	}
 	if (lists > 1)
 	{
 		OmenAssigner assigner;
@@ -193,11 +211,25 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 		if (status != OMEN_OK)
 			return status;
 		omen_assigner_refresh(&assigner);
+		centroid_norm = assigner.norm_sq;
 		status = omen_assign(&assigner, &bytes, list, NULL);
 		if (status != OMEN_OK)
 			return status;
 	}
 	status = omen_ivf_model_set_centroids(&index->model, &centroids, arena);
+	if (status == OMEN_OK && lists > 1)
+	{
+		int			pays = options.spill > 0;
+		OmenSpill	spill;
+
+		if (options.spill < 0)
+			status = omen_ivf_spill_pays(&index->model, &bytes, &centroids, &queries, 1.0, arena, &pays);
+		*index->model.spilled = (uint32_t) pays;
+		if (status == OMEN_OK && pays)
+			status = omen_spill_init(&spill, arena, &centroids, centroid_norm);
+		if (status == OMEN_OK && pays)
+			omen_spill_assign(&spill, &bytes, list, second);
+	}
 	if (status != OMEN_OK)
 		return status;
 
@@ -231,7 +263,7 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	for (uint32_t r = 0; r < count; r++)
 	{
 		OmenTid		tid = {(uint16_t) (r >> 16), (uint16_t) r, 1};
-		OmenPostingFactors stored;
+		uint32_t	slot = 0;
 
 		point = (OmenPoint) {
 			.vector = vectors + (size_t) r * padded,
@@ -239,33 +271,45 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 			.keys = keys_of(r, keys, key_room),
 		};
 		point.last = last[r];
-		omen_ivf_encode(&index->model, &point, list[r], tid, scratch, record, postings + (size_t) r * posting_bytes);
-		memcpy(&stored, postings + (size_t) (r + 1) * posting_bytes - sizeof(stored), sizeof(stored));
-		stored.slot = store_record(index, record);
-		memcpy(postings + (size_t) (r + 1) * posting_bytes - sizeof(stored), &stored, sizeof(stored));
-		omen_ivf_centroid(&index->model, list[r], scratch);
-		spread[list[r]] += omen_simd->l2sq_f32(point.vector, scratch, padded);
-		if (metric == OMEN_INNER_PRODUCT)
+		for (uint32_t side = 0; side <= *index->model.spilled; side++)
 		{
-			float		gap = bytes.extra[r] - __builtin_sqrtf(index->model.extra_sq[list[r]]);
+			uint32_t	l = side ? second[r] : list[r];
+			uint8_t    *posting = postings + (size_t) postings_count * posting_bytes;
 
-			spread[list[r]] += gap * gap;
+			if (side == 0)
+			{
+				omen_ivf_encode(&index->model, &point, l, tid, scratch, record, posting);
+				slot = store_record(index, record);
+			}
+			else
+				omen_ivf_encode_posting(&index->model, &point, l, scratch, posting);
+			memcpy(posting + posting_bytes - sizeof(slot), &slot, sizeof(slot));
+			list_count[l]++;
+			order[postings_count] = (OmenKeyed) {(float) l, postings_count};
+			postings_count++;
 		}
-		list_count[list[r]]++;
-		order[r] = (OmenKeyed) {(float) list[r], r};
+	}
+	for (uint32_t r = 0; r < count; r++)
+	{
+		float		gap = metric == OMEN_INNER_PRODUCT ?
+			bytes.extra[r] - __builtin_sqrtf(index->model.extra_sq[list[r]]) : 0.0f;
+
+		omen_ivf_centroid(&index->model, list[r], scratch);
+		spread[list[r]] += omen_simd->l2sq_f32(vectors + (size_t) r * padded, scratch, padded) + gap * gap;
+		own_count[list[r]]++;
 	}
 	for (uint32_t l = 0; l < lists; l++)
-		index->model.start[l].spread = list_count[l] ? (float) (spread[l] / list_count[l]) : 0.0f;
+		index->model.start[l].spread = own_count[l] ? (float) (spread[l] / own_count[l]) : 0.0f;
 
 	/* Lists into packed pages. */
-	omen_sort_keyed(order, count);
+	omen_sort_keyed(order, postings_count);
 	status = omen_packer_init(&packer, arena, padded, keys, emit_packed, index);
 	for (uint32_t l = 0, r = 0; l < lists && status == OMEN_OK; l++)
 	{
 		status = omen_packer_list(&packer, &index->model.start[l].place);
 		index->key_start[l] = packer.blocks;
 		index->model.start[l].count = list_count[l];
-		for (; r < count && list[order[r].value] == l && status == OMEN_OK; r++)
+		for (; r < postings_count && order[r].key == (float) l && status == OMEN_OK; r++)
 			status = omen_packer_add(&packer, postings + (size_t) order[r].value * posting_bytes);
 	}
 	if (status == OMEN_OK)
@@ -273,23 +317,11 @@ memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32
 	if (status != OMEN_OK)
 		return status;
 
+	status = omen_calibrator_create(&calibrator, arena, &index->model, &queries);
+	if (status == OMEN_OK && calibrator)
 	{
-		OmenByteRows queries = bytes;
-		uint32_t	step = count / 200 ? count / 200 : 1;
-
-		queries.count = count < 200 ? count : 200;
-		omen_byte_rows_init(&queries, arena, padded, queries.count, 0);
-		for (uint32_t q = 0; q < queries.count; q++)
-		{
-			memcpy(queries.values + (size_t) q * padded, bytes.values + (size_t) q * step * padded, padded);
-			queries.scale[q] = bytes.scale[q * step];
-		}
-		status = omen_calibrator_create(&calibrator, arena, &index->model, &queries);
-		if (status == OMEN_OK && calibrator)
-		{
-			omen_calibrator_add(calibrator, &bytes, list, norm_sq, lift_sq);
-			status = omen_calibrator_finish(calibrator, &index->model, arena);
-		}
+		omen_calibrator_add(calibrator, &bytes, list, *index->model.spilled ? second : NULL, norm_sq, lift_sq);
+		status = omen_calibrator_finish(calibrator, &index->model, arena);
 	}
 	return status;
 }
@@ -300,6 +332,42 @@ directory_entry(MemoryIndex *index, uint32_t tail)
 	uint8_t    *page = page_at(index, index->directory_map[tail / OMEN_DIRECTORY_PER_PAGE]);
 
 	return (OmenDirectoryEntry *) omen_page_body(page) + tail % OMEN_DIRECTORY_PER_PAGE;
+}
+
+/* To its list's tail. */
+static void
+append_posting(MemoryIndex *index, uint32_t list, const uint8_t *posting, uint32_t slot)
+{
+	uint32_t	padded = index->model.dim_padded;
+	uint32_t	keys = index->model.keys;
+	uint32_t	posting_bytes = omen_posting_bytes(padded, keys);
+	uint32_t	tail = list / index->meta.lists_per_tail;
+	OmenDirectoryEntry *entry = directory_entry(index, tail);
+	OmenPageTrailer *trailer;
+	uint8_t    *at;
+
+	if (entry->tail_last == OMEN_NO_BLOCK ||
+		omen_page_trailer(page_at(index, entry->tail_last))->count == omen_postings_per_tail(padded, keys))
+	{
+		uint32_t	block = index->page_count;
+
+		new_page(index, OMEN_PAGE_TAIL, index->meta.generation, tail);
+		/* The pages may have moved. */
+		entry = directory_entry(index, tail);
+		if (entry->tail_last != OMEN_NO_BLOCK)
+			omen_page_trailer(page_at(index, entry->tail_last))->next = block;
+		else
+			entry->tail_first = block;
+		entry->tail_last = block;
+		entry->tail_pages++;
+		index->meta.has_tails = 1;
+	}
+	trailer = omen_page_trailer(page_at(index, entry->tail_last));
+	at = omen_page_body(page_at(index, entry->tail_last)) +
+		(size_t) trailer->count++ * omen_tail_posting_bytes(padded, keys);
+	memcpy(at, posting, posting_bytes);
+	memcpy(at + posting_bytes - sizeof(slot), &slot, sizeof(slot));
+	memcpy(at + posting_bytes, &list, sizeof(list));
 }
 
 OmenStatus
@@ -332,9 +400,6 @@ memory_index_add(MemoryIndex *index, const OmenPoint *point, uint32_t number)
 	uint8_t    *posting;
 	float	   *scratch;
 	uint32_t	list;
-	uint32_t	tail;
-	OmenDirectoryEntry *entry;
-	OmenPostingFactors stored;
 	uint32_t	slot;
 
 	omen_arena_init(&arena);
@@ -350,36 +415,17 @@ memory_index_add(MemoryIndex *index, const OmenPoint *point, uint32_t number)
 	omen_ivf_encode(&index->model, &keyed, list,
 					(OmenTid) {(uint16_t) (number >> 16), (uint16_t) number, 1}, scratch, record, posting);
 	slot = store_record(index, record);
-	memcpy(&stored, posting + posting_bytes - sizeof(stored), sizeof(stored));
-	stored.slot = slot;
-	memcpy(posting + posting_bytes - sizeof(stored), &stored, sizeof(stored));
-
-	tail = list / index->meta.lists_per_tail;
-	entry = directory_entry(index, tail);
-	if (entry->tail_last == OMEN_NO_BLOCK ||
-		omen_page_trailer(page_at(index, entry->tail_last))->count == omen_postings_per_tail(padded, keys))
+	append_posting(index, list, posting, slot);
+	if (*index->model.spilled)
 	{
-		uint32_t	block = index->page_count;
+		OmenRanking ranking;
 
-		new_page(index, OMEN_PAGE_TAIL, index->meta.generation, tail);
-		/* The pages may have moved. */
-		entry = directory_entry(index, tail);
-		if (entry->tail_last != OMEN_NO_BLOCK)
-			omen_page_trailer(page_at(index, entry->tail_last))->next = block;
-		else
-			entry->tail_first = block;
-		entry->tail_last = block;
-		entry->tail_pages++;
-		index->meta.has_tails = 1;
-	}
-	{
-		uint8_t    *page = page_at(index, entry->tail_last);
-		OmenPageTrailer *trailer = omen_page_trailer(page);
-
-		uint8_t    *at = omen_page_body(page) + (size_t) trailer->count++ * omen_tail_posting_bytes(padded, keys);
-
-		memcpy(at, posting, posting_bytes);
-		memcpy(at + posting_bytes, &list, sizeof(list));
+		omen_ranking_init(&ranking, &arena, &index->model);
+		omen_ranking_begin(&ranking, &index->model, &query);
+		omen_ranking_extend(&ranking, &index->model, &query, 12);
+		list = omen_ranking_second(&ranking, &index->model, &query, list, scratch);
+		omen_ivf_encode_posting(&index->model, &keyed, list, scratch, posting);
+		append_posting(index, list, posting, slot);
 	}
 	omen_arena_reset(&arena);
 	return OMEN_OK;

@@ -9,6 +9,13 @@
 
 #include "omen/ivf.h"
 
+typedef struct MemoryOptions
+{
+	uint32_t	lists;			/* 0: automatic */
+	uint32_t	queries;		/* to calibrate with; 0: 200 */
+	int			spill;			/* 1: every row in two lists; -1: where that pays */
+} MemoryOptions;
+
 typedef struct MemoryIndex
 {
 	OmenArena	arena;
@@ -28,10 +35,17 @@ typedef struct MemoryIndex
 
 /*
  * Indexes rows[count][dim], each with so many keys; tid.offset and block hold
- * the row number.  lists 0: automatic.
+ * the row number.
  */
-OmenStatus	memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim, uint32_t keys,
-							   OmenMetric metric, uint32_t lists, uint64_t seed);
+OmenStatus	memory_index_build_with(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim,
+									uint32_t keys, OmenMetric metric, MemoryOptions options, uint64_t seed);
+
+static inline OmenStatus
+memory_index_build(MemoryIndex *index, const float *rows, uint32_t count, uint32_t dim, uint32_t keys,
+				   OmenMetric metric, uint32_t lists, uint64_t seed)
+{
+	return memory_index_build_with(index, rows, count, dim, keys, metric, (MemoryOptions) {.lists = lists}, seed);
+}
 
 /* The row's key of a column: 0 .. 999, at random. */
 uint64_t	memory_index_key(uint32_t row, uint32_t column);

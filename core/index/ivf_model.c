@@ -32,6 +32,7 @@ typedef struct ModelHeader
 	uint32_t	lists;
 	uint32_t	metric;
 	float		lift_sq;
+	uint32_t	spilled;
 	OmenCalibration calibration;
 } ModelHeader;
 
@@ -88,6 +89,7 @@ lay_out(OmenIvfModel *model, uint8_t *bytes)
 	model->byte_count = find_sections(model->dim_padded, model->lists, at);
 	model->bytes = bytes;
 	model->lift_sq = &header->lift_sq;
+	model->spilled = &header->spilled;
 	model->calibration = &header->calibration;
 	model->mean = (float *) (bytes + at[SECTION_MEAN]);
 	model->scale = (float *) (bytes + at[SECTION_SCALE]);

@@ -438,9 +438,15 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 	uintptr_t	handle;
 	ListView	view = *scanned_in;
 	OmenHit		hit = {.slot = slot};
-	OmenStatus	status = omen_search_page(search, slot / per_page, OMEN_PAGE_ROW, search->meta.row_generation,
-								   &page, &handle);
+	OmenStatus	status;
+	int			again = 0;
 
+	/* With spilling it may pass the scan in both of its lists. */
+	if (*search->model->spilled && omen_slot_set_add(&search->read, search->arena, slot, &again) != OMEN_OK)
+		return omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
+	if (again)
+		return OMEN_OK;
+	status = omen_search_page(search, slot / per_page, OMEN_PAGE_ROW, search->meta.row_generation, &page, &handle);
 	if (status != OMEN_OK)
 		return status;
 	search->stats.records_read++;
@@ -584,6 +590,7 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 
 	search->hit_count = 0;
 	search->nearest_count = 0;
+	omen_slot_set_empty(&search->read);
 	if (k > search->nearest_room && k != OMEN_K_ALL)
 	{
 		search->nearest = omen_arena_alloc(search->arena, (size_t) k * 2, sizeof(float));

@@ -29,7 +29,7 @@
 /* ---- calibration: how far to search for a recall ---- */
 
 #define OMEN_CALIBRATION_LEVELS 20
-#define OMEN_CALIBRATION_KS 3
+#define OMEN_CALIBRATION_KS 4
 
 extern const float omen_calibration_levels[OMEN_CALIBRATION_LEVELS];
 extern const uint32_t omen_calibration_ks[OMEN_CALIBRATION_KS];
@@ -42,7 +42,6 @@ extern const uint32_t omen_calibration_ks[OMEN_CALIBRATION_KS];
 typedef struct OmenCalibration
 {
 	uint32_t	queries;		/* 0: never calibrated, search everything */
-	uint32_t	reserved;
 	float		stop_z[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
 	uint32_t	probes[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
 	/* With no stop threshold, which does not hold once the rows have grown denser. */
@@ -56,7 +55,7 @@ typedef struct OmenListStart
 {
 	OmenPackedPlace place;
 	uint32_t	count;
-	float		spread;			/* mean squared residual of its rows, in index space */
+	float		spread;			/* mean squared residual, in index space, of rows whose first list it is */
 } OmenListStart;
 
 /*
@@ -75,6 +74,7 @@ typedef struct OmenIvfModel
 	uint32_t	keys;			/* a posting */
 	OmenMetric	metric;
 	float	   *lift_sq;		/* [1] inner product: the greatest |x|^2 when trained */
+	uint32_t   *spilled;		/* [1] whether rows have a posting in a second list */
 	OmenCalibration *calibration;	/* [1] */
 	float	   *mean;			/* [dim_padded] rotated */
 	float	   *scale;			/* [lists] of the centroid's bytes */
@@ -143,7 +143,11 @@ void		omen_ivf_point(const OmenRotation *rotation, OmenMetric metric, const floa
 void		omen_ivf_encode(const OmenIvfModel *model, const OmenPoint *point, uint32_t list, OmenTid tid,
 							float *scratch, OmenRowRecord *record, uint8_t *posting);
 
-/* Floats of scratch that omen_ivf_encode needs. */
+/* The posting alone, for a second list. */
+void		omen_ivf_encode_posting(const OmenIvfModel *model, const OmenPoint *point, uint32_t list,
+									float *scratch, uint8_t *posting);
+
+/* Floats of scratch that omen_ivf_encode and omen_ivf_encode_posting need. */
 #define omen_ivf_encode_scratch(dim_padded) (2 * (size_t) (dim_padded))
 
 /*
@@ -193,6 +197,14 @@ OmenStatus	omen_nearest_init(OmenNearest *nearest, OmenArena *arena, uint32_t li
 
 /* The list that the row belongs to whose point is query->vector; the query's tables are prepared. */
 uint32_t	omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCodeQuery *query);
+
+/*
+ * The second list of a point whose first is `list`, from among those that are
+ * ready (two at least): see spill.h.  `query` holds the point, and `scratch` as
+ * for omen_ivf_encode.
+ */
+uint32_t	omen_ranking_second(const OmenRanking *ranking, const OmenIvfModel *model,
+								const OmenCodeQuery *query, uint32_t list, float *scratch);
 
 /* ---- conditions on keys ---- */
 
@@ -267,6 +279,20 @@ typedef struct OmenSearchStats
 	uint64_t	keys_passed;
 } OmenSearchStats;
 
+/* Slots seen in one run of a search; all zeros to begin with. */
+typedef struct OmenSlotSet
+{
+	uint64_t   *keys;			/* [room] */
+	uint32_t	count;
+	uint32_t	room;			/* a power of two */
+	uint32_t	run;
+} OmenSlotSet;
+
+void		omen_slot_set_empty(OmenSlotSet *set);
+
+/* *again: whether it was there.  OMEN_NO_MEMORY. */
+OmenStatus	omen_slot_set_add(OmenSlotSet *set, OmenArena *arena, uint32_t slot, int *again);
+
 /* One query at work.  Reusable: set meta and store, and begin() again for the next query. */
 typedef struct OmenIvfSearch
 {
@@ -286,6 +312,7 @@ typedef struct OmenIvfSearch
 	struct OmenScanned *scanned;	/* codes of the list at hand that passed */
 	uint32_t	scanned_count;
 	uint32_t	scanned_room;
+	OmenSlotSet read;			/* with spilling: the records read */
 	uint8_t    *block;			/* one block's codes, widened or packed */
 	uint8_t    *gathered;		/* one block's codes, one after another */
 	OmenFilter	filter;
@@ -388,9 +415,15 @@ typedef struct OmenCalibrator OmenCalibrator;
 OmenStatus	omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena,
 								   const OmenIvfModel *model, const OmenByteRows *queries);
 
-/* Rows, with the lists they went to; norm_sq of each without the lift, and the lift's square. */
-void		omen_calibrator_add(OmenCalibrator *calibrator, const OmenByteRows *rows,
-								const uint32_t *list, const float *norm_sq, const float *lift_sq);
+/* Bytes that takes. */
+size_t		omen_calibrator_bytes(uint32_t dim_padded, uint32_t queries);
+
+/*
+ * Rows, with the lists they went to, the second one too (NULL: to none);
+ * norm_sq of each without the lift, and the lift's square.
+ */
+void		omen_calibrator_add(OmenCalibrator *calibrator, const OmenByteRows *rows, const uint32_t *list,
+								const uint32_t *second, const float *norm_sq, const float *lift_sq);
 
 /*
  * Several calibrators of the same queries, each having seen some of the rows:
@@ -402,5 +435,22 @@ void		omen_calibrator_add_found(OmenCalibrator *calibrator, const void *found);
 
 /* Fills in model->calibration; model->start[].spread must be there. */
 OmenStatus	omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenArena *scratch);
+
+/*
+ * *cost: the codes a search scans (and lists it opens, in codes) to find that
+ * share of the best k, one of omen_calibration_ks, by model->start[].count and
+ * .spread; with rows in their second lists as well or not.  Infinite when the
+ * rows are too few to tell.
+ */
+OmenStatus	omen_calibrator_cost(OmenCalibrator *calibrator, const OmenIvfModel *model, int spilled, uint32_t k,
+								 float level, OmenArena *scratch, double *cost);
+
+/*
+ * Whether searches get so much cheaper by a second list a row that it is worth
+ * its space, judged on some rows that the lists were trained on, `share` of
+ * all.  Uses model->start for itself and leaves it empty.
+ */
+OmenStatus	omen_ivf_spill_pays(OmenIvfModel *model, const OmenByteRows *sample, const OmenByteRows *centroids,
+								const OmenByteRows *queries, double share, OmenArena *scratch, int *pays);
 
 #endif							/* OMEN_IVF_H */

@@ -28,10 +28,18 @@ extern int	ivf_max_scan_tuples;	/* vector.max_scan_tuples; 0: any number */
 
 extern void ivf_init(void);
 
+typedef enum IvfSpill
+{
+	IVF_SPILL_AUTO,				/* a second list a row where that pays */
+	IVF_SPILL_ON,
+	IVF_SPILL_OFF
+} IvfSpill;
+
 typedef struct IvfOptions
 {
 	int32		vl_len_;
 	int			lists;			/* 0: from the number of rows */
+	int			spill;			/* IvfSpill */
 } IvfOptions;
 
 #define IVF_MAX_LISTS 262144

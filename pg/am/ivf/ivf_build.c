@@ -176,7 +176,7 @@ build_fork(IvfBuild *build, ForkNumber fork)
 	IvfOptions *options = (IvfOptions *) build->index->rd_options;
 	double		rows = build->heap ? look_at_table(build) : 0;
 	uint32		lists = options && options->lists > 0 ? (uint32) options->lists : omen_ivf_lists_for((uint64) rows);
-	OmenByteRows queries = {0};
+	OmenByteRows queries;
 	OmenIvfMeta meta;
 	IvfTeam    *team;
 	double		index_rows;
@@ -186,7 +186,7 @@ build_fork(IvfBuild *build, ForkNumber fork)
 	if (rows > 0)
 		read_blocks(build, training->sample_room, sample_row);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_TRAIN);
-	ivf_train_finish(training, lists);
+	ivf_train_finish(training, lists, rows);
 
 	meta = (OmenIvfMeta) {
 		.magic = OMEN_META_MAGIC,

@@ -247,6 +247,8 @@ sweep(IvfCheck *check)
 											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	check->posted = MemoryContextAllocExtended(CurrentMemoryContext, check->slots / 8 + 1,
 											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	check->posted_again = MemoryContextAllocExtended(CurrentMemoryContext, check->slots / 8 + 1,
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (BlockNumber block = 1; block < check->blocks; block++)
 	{
 		Buffer		buffer;

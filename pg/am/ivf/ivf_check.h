@@ -55,6 +55,7 @@ typedef struct IvfCheck
 	BlockNumber blocks;
 	uint32	   *proof;			/* [slots] */
 	uint8	   *posted;			/* [slots / 8] a posting points here */
+	uint8	   *posted_again;	/* with spilling: one of a second list */
 	uint64		slots;
 	CheckedPointer *pointers;	/* by tid once the table is looked at */
 	uint64		pointer_count;

@@ -142,6 +142,28 @@ check_posting_closely(IvfCheck *check, int64 block, uint32 list, const uint8 *po
 		check_report(check, block, list, slot, "a posting is not that of its record");
 }
 
+/* With spilling, a posting that is not the one in its record's own list, or not as that should be. */
+static void
+check_second_posting(IvfCheck *check, int64 block, uint32 list, const uint8 *posting, uint32 slot)
+{
+	uint32		keys_at = omen_sign_code_bytes(check->dim);
+	uint8		bit = (uint8) (1 << slot % 8);
+	PGAlignedBlock page;
+	const OmenRowRecord *record = check_record(check, page.data, slot % check->per_page);
+
+	if (!check_read_page(check, slot / check->per_page, &page) || record->state != OMEN_ROW_LIVE ||
+		record->list == list ||
+		memcmp(posting + keys_at, omen_row_keys(record, check->dim), check->meta.keys * OMEN_KEY_BYTES) != 0)
+	{
+		check->posted[slot / 8] |= bit;
+		check_posting_closely(check, block, list, posting, slot);
+		return;
+	}
+	if (check->posted_again[slot / 8] & bit)
+		check_report(check, block, list, slot, "a third posting points to this record");
+	check->posted_again[slot / 8] |= bit;
+}
+
 /* A posting with its slot, found in this list (on this block, if that is known). */
 static void
 check_posting(IvfCheck *check, int64 block, uint32 list, const uint8 *posting)
@@ -155,10 +177,16 @@ check_posting(IvfCheck *check, int64 block, uint32 list, const uint8 *posting)
 		check_posting_closely(check, block, list, posting, factors.slot);
 		return;
 	}
+	proof = check->proof[factors.slot];
+	if (*check->model.spilled && proof != check_proof(check, posting, list))
+	{
+		if (proof != PROOF_DEAD)
+			check_second_posting(check, block, list, posting, factors.slot);
+		return;
+	}
 	if (check->posted[factors.slot / 8] >> factors.slot % 8 & 1)
 		check_report(check, block, list, factors.slot, "a second posting points to this record");
 	check->posted[factors.slot / 8] |= (uint8) (1 << factors.slot % 8);
-	proof = check->proof[factors.slot];
 	if (proof != PROOF_DEAD && proof != check_proof(check, posting, list))
 		check_posting_closely(check, block, list, posting, factors.slot);
 }

@@ -22,12 +22,22 @@ int			ivf_max_scan_tuples = 0;
 
 static relopt_kind ivf_options_kind;
 
+static relopt_enum_elt_def spill_values[] = {
+	{"auto", IVF_SPILL_AUTO},
+	{"on", IVF_SPILL_ON},
+	{"off", IVF_SPILL_OFF},
+	{NULL, 0}
+};
+
 void
 ivf_init(void)
 {
 	ivf_options_kind = add_reloption_kind();
 	add_int_reloption(ivf_options_kind, "lists", "Number of lists; 0 takes it from the number of rows.",
 					  0, 0, IVF_MAX_LISTS, AccessExclusiveLock);
+	add_enum_reloption(ivf_options_kind, "spill", "Whether rows are in a second list as well.",
+					   spill_values, IVF_SPILL_AUTO, "Valid values are \"auto\", \"on\" and \"off\".",
+					   AccessExclusiveLock);
 	DefineCustomRealVariable("vector.recall_target",
 							 "Share of the true nearest rows that a search should find.",
 							 "A search of an ivf index goes as far as this took when the index was built.",
@@ -52,6 +62,7 @@ ivf_options(Datum reloptions, bool validate)
 {
 	static const relopt_parse_elt table[] = {
 		{"lists", RELOPT_TYPE_INT, offsetof(IvfOptions, lists)},
+		{"spill", RELOPT_TYPE_ENUM, offsetof(IvfOptions, spill)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, ivf_options_kind, sizeof(IvfOptions),

@@ -23,6 +23,8 @@
 
 /* Pages of the chain of row pages with room that are tried before one is added. */
 #define CHAIN_HOPS_MAX 32
+/* Nearest lists of which one may be the second. */
+#define SECOND_CANDIDATES 12
 
 /* Kept for the statement in indexInfo->ii_AmCache. */
 typedef struct IvfInsert
@@ -34,9 +36,11 @@ typedef struct IvfInsert
 	OmenArena	arena;			/* of what depends on the model's size */
 	OmenCodeQuery query;
 	OmenNearest nearest;
+	OmenRanking ranking;		/* with spilling */
 	BlockNumber *last;			/* [tails] the last page, as far as known; or OMEN_NO_BLOCK */
 	float	   *room;			/* [dim] */
 	float	   *scratch;
+	uint64		keys[OMEN_KEYS_MAX];	/* of the row */
 	OmenRowRecord *record;
 	uint8_t    *posting;		/* as in a tail page */
 } IvfInsert;
@@ -74,6 +78,9 @@ use_model(Relation index, IvfInsert *insert, OmenIvfMeta *meta)
 	if (omen_code_query_init(&insert->query, &insert->arena, dim) != OMEN_OK ||
 		omen_nearest_init(&insert->nearest, &insert->arena, insert->model->view.lists) != OMEN_OK)
 		index_page_report(index, OMEN_NO_MEMORY, "");
+	if (*insert->model->view.spilled &&
+		omen_ranking_init(&insert->ranking, &insert->arena, &insert->model->view) != OMEN_OK)
+		index_page_report(index, OMEN_NO_MEMORY, "");
 }
 
 static IvfInsert *
@@ -93,24 +100,24 @@ begin_insert(Relation index, IndexInfo *info)
 	return insert;
 }
 
-/* Codes the row for its nearest list. */
+/* Codes the row for its nearest list; *point is where it lies. */
 static void
-code_row(Relation index, IvfInsert *insert, Datum *values, bool *isnull, ItemPointer tid)
+code_row(Relation index, IvfInsert *insert, Datum *values, bool *isnull, ItemPointer tid, OmenPoint *point)
 {
 	const OmenIvfModel *model = &insert->model->view;
-	uint64		keys[OMEN_KEYS_MAX];
-	OmenPoint	point = {.vector = insert->query.vector, .keys = keys};
 	uint32		list = 0;
 
+	point->vector = insert->query.vector;
 	ivf_point_from_datum(insert->type, &insert->model->rotation, model->metric, model->mean, *model->lift_sq,
-						 PointerGetDatum(PG_DETOAST_DATUM(values[0])), insert->room, insert->scratch, &point);
-	ivf_row_keys(index, values, isnull, keys);
-	if (model->lists > 1 && !point.last)
+						 PointerGetDatum(PG_DETOAST_DATUM(values[0])), insert->room, insert->scratch, point);
+	point->keys = insert->keys;
+	ivf_row_keys(index, values, isnull, insert->keys);
+	if (model->lists > 1 && !point->last)
 	{
 		omen_code_query_prepare(&insert->query);
 		list = omen_nearest_list(&insert->nearest, model, &insert->query);
 	}
-	omen_ivf_encode(model, &point, list,
+	omen_ivf_encode(model, point, list,
 					ivf_tid(tid),
 					insert->scratch, insert->record, insert->posting);
 }
@@ -415,26 +422,39 @@ find_tail_page(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, uint3
 
 /* ---- record and posting ---- */
 
-/* As one change: the record to a free place of its page, the posting behind the others of its. */
+/* The posting, its slot and list filled in, behind the others of its page. */
 static void
+put_posting(PagePatch *patch, IvfInsert *insert, const OmenIvfMeta *meta, Buffer tail_buffer, uint32 slot,
+			uint32 list)
+{
+	uint32		dim = insert->model->view.dim_padded;
+	uint32		posting_bytes = omen_posting_bytes(dim, meta->keys);
+	uint32		tail_posting_bytes = omen_tail_posting_bytes(dim, meta->keys);
+	char	   *page = BufferGetPage(tail_buffer);
+	OmenPageTrailer *postings = omen_page_trailer(page);
+	uint32		count = postings->count + 1;
+
+	memcpy(insert->posting + posting_bytes - sizeof(slot), &slot, sizeof(slot));
+	memcpy(insert->posting + posting_bytes, &list, sizeof(list));
+	page_patch_put(patch, tail_buffer, omen_page_body(page) + (size_t) postings->count * tail_posting_bytes,
+				   insert->posting, tail_posting_bytes);
+	page_patch_put(patch, tail_buffer, &postings->count, &count, sizeof(count));
+	page_patch_put_used(patch, tail_buffer, count * tail_posting_bytes);
+}
+
+/* As one change: the record to a free place of its page, and the posting.  Returns the record's slot. */
+static uint32
 put_row(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, Buffer row_buffer, Buffer tail_buffer)
 {
 	uint32		dim = insert->model->view.dim_padded;
 	uint32		row_bytes = omen_row_bytes(dim, meta->keys);
-	uint32		posting_bytes = omen_posting_bytes(dim, meta->keys);
-	uint32		tail_posting_bytes = omen_tail_posting_bytes(dim, meta->keys);
 	char	   *row_page = BufferGetPage(row_buffer);
-	char	   *tail_page = BufferGetPage(tail_buffer);
 	OmenPageTrailer *rows = omen_page_trailer(row_page);
-	OmenPageTrailer *postings = omen_page_trailer(tail_page);
 	uint32		place = (uint32) free_place(row_page, dim, meta->keys);
 	uint32		slot = BufferGetBlockNumber(row_buffer) * omen_rows_per_page(dim, meta->keys) + place;
 	uint32		row_count = rows->count + 1;
-	uint32		posting_count = postings->count + 1;
 	PagePatch	patch;
 
-	memcpy(insert->posting + posting_bytes - sizeof(slot), &slot, sizeof(slot));
-	memcpy(insert->posting + posting_bytes, &insert->record->list, sizeof(uint32));
 	page_patch_begin(&patch, index);
 	page_patch_put(&patch, row_buffer, omen_page_body(row_page) + (size_t) place * row_bytes,
 				   insert->record, row_bytes);
@@ -443,23 +463,47 @@ put_row(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, Buffer row_b
 		page_patch_put(&patch, row_buffer, &rows->count, &row_count, sizeof(row_count));
 		page_patch_put_used(&patch, row_buffer, row_count * row_bytes);
 	}
-	page_patch_put(&patch, tail_buffer,
-				   omen_page_body(tail_page) + (size_t) postings->count * tail_posting_bytes,
-				   insert->posting, tail_posting_bytes);
-	page_patch_put(&patch, tail_buffer, &postings->count, &posting_count, sizeof(posting_count));
-	page_patch_put_used(&patch, tail_buffer, posting_count * tail_posting_bytes);
+	put_posting(&patch, insert, meta, tail_buffer, slot, insert->record->list);
 	page_patch_commit(&patch);
+	return slot;
 }
 
-static void
+/* Returns the row's slot. */
+static uint32
 store_row(Relation index, IvfInsert *insert, const OmenIvfMeta *meta)
 {
 	Buffer		row_buffer = find_row_page(index, meta, insert->model->view.dim_padded);
 	Buffer		tail_buffer = find_tail_page(index, insert, meta, insert->record->list / meta->lists_per_tail);
 
-	put_row(index, insert, meta, row_buffer, tail_buffer);
+	uint32		slot = put_row(index, insert, meta, row_buffer, tail_buffer);
+
 	UnlockReleaseBuffer(tail_buffer);
 	UnlockReleaseBuffer(row_buffer);
+	return slot;
+}
+
+/*
+ * The row's posting in a second list, in a WAL record of its own.  Without it,
+ * after a crash in between, the row is in its first list only: as right, and a
+ * little harder to find.
+ */
+static void
+store_second(Relation index, IvfInsert *insert, const OmenIvfMeta *meta, const OmenPoint *point, uint32 slot)
+{
+	const OmenIvfModel *model = &insert->model->view;
+	uint32		list;
+	Buffer		buffer;
+	PagePatch	patch;
+
+	omen_ranking_begin(&insert->ranking, model, &insert->query);
+	omen_ranking_extend(&insert->ranking, model, &insert->query, SECOND_CANDIDATES);
+	list = omen_ranking_second(&insert->ranking, model, &insert->query, insert->record->list, insert->scratch);
+	omen_ivf_encode_posting(model, point, list, insert->scratch, insert->posting);
+	buffer = find_tail_page(index, insert, meta, list / meta->lists_per_tail);
+	page_patch_begin(&patch, index);
+	put_posting(&patch, insert, meta, buffer, slot, list);
+	page_patch_commit(&patch);
+	UnlockReleaseBuffer(buffer);
 }
 
 bool
@@ -468,7 +512,9 @@ ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relatio
 {
 	IvfInsert  *insert;
 	OmenIvfMeta meta;
+	OmenPoint	point = {0};
 	MemoryContext old;
+	uint32		slot;
 
 	if (isnull[0])
 		return false;
@@ -477,10 +523,12 @@ ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relatio
 	LockPage(index, OMEN_META_BLOCK, ShareLock);
 	ivf_read_meta(index, &meta);
 	use_model(index, insert, &meta);
-	code_row(index, insert, values, isnull, tid);
+	code_row(index, insert, values, isnull, tid, &point);
 	if (!meta.has_tails)
 		note_tails(index, &meta);
-	store_row(index, insert, &meta);
+	slot = store_row(index, insert, &meta);
+	if (*insert->model->view.spilled && !point.last)
+		store_second(index, insert, &meta, &point, slot);
 	UnlockPage(index, OMEN_META_BLOCK, ShareLock);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(insert->context);

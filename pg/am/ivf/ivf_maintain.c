@@ -211,11 +211,20 @@ has_drifted(IvfMaintenance *m)
 	return m->residual_sq > DRIFT_MAX * m->spread;
 }
 
+/* About how many. */
+static double
+live_rows(const IvfMaintenance *m)
+{
+	double		postings = m->meta.packed_rows + m->tail_rows - m->meta.dead_postings;
+
+	return postings / (1 + *m->model->view.spilled);
+}
+
 static IvfWork
 work_due(IvfMaintenance *m)
 {
 	double		postings = m->meta.packed_rows + m->tail_rows;
-	double		rows = postings - m->meta.dead_postings;
+	double		rows = live_rows(m);
 
 	if (rows >= RETRAIN_ROWS_MIN && rows >= RETRAIN_GROWTH * m->meta.trained_rows)
 		return WORK_RETRAIN;
@@ -497,7 +506,7 @@ retrain(IvfMaintenance *m)
 {
 	IvfTraining *training = &m->training;
 	BlockNumber blocks = RelationGetNumberOfBlocks(m->index);
-	double		rows = m->meta.packed_rows + m->tail_rows - m->meta.dead_postings;
+	double		rows = live_rows(m);
 	uint32		lists = omen_ivf_lists_for((uint64) rows);
 	IvfOptions *options = (IvfOptions *) m->index->rd_options;
 	OmenByteRows queries;
@@ -514,7 +523,7 @@ retrain(IvfMaintenance *m)
 	ivf_train_begin_sample(training, lists, rows);
 	for (BlockNumber block = 1; block < blocks; block++)
 		visit_rows(m, block, sample_record);
-	ivf_train_finish(training, lists);
+	ivf_train_finish(training, lists, rows);
 
 	meta.generation = begin_generation(m);
 	meta.last_generation = meta.generation;
@@ -540,17 +549,18 @@ retrain(IvfMaintenance *m)
 static double
 blocks_needed(const IvfMaintenance *m)
 {
-	double		rows = m->meta.packed_rows + m->tail_rows - m->meta.dead_postings;
+	double		rows = live_rows(m);
+	double		postings = rows * (1 + *m->model->view.spilled);
 
 	return rows / omen_rows_per_page(m->dim, m->meta.keys) +
-		(rows * omen_posting_bytes(m->dim, m->meta.keys) + m->model->view.byte_count) / OMEN_BODY_BYTES;
+		(postings * omen_posting_bytes(m->dim, m->meta.keys) + m->model->view.byte_count) / OMEN_BODY_BYTES;
 }
 
 /* What is due when somebody asks for it: lists that fit the rows, and nothing left in tails. */
 static IvfWork
 work_asked_for(IvfMaintenance *m)
 {
-	double		rows = m->meta.packed_rows + m->tail_rows - m->meta.dead_postings;
+	double		rows = live_rows(m);
 	IvfOptions *options = (IvfOptions *) m->index->rd_options;
 	double		lists = options && options->lists > 0 ? options->lists : omen_ivf_lists_for((uint64) rows);
 

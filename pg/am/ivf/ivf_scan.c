@@ -240,7 +240,7 @@ take_wish(IndexScanDesc scan, IvfScan *ivf, IvfWish wish)
 	ivf->grown = ivf->reader.blocks > ivf->meta.written_blocks * 1.2;
 	/* The statistics may be old, but the index's pages are there; half of them full of rows, at least. */
 	ivf->table_rows = (double) ivf->reader.blocks * omen_rows_per_page(ivf->model->view.dim_padded, ivf->meta.keys) / 2;
-	ivf->table_rows = Max(ivf->table_rows, (double) ivf->meta.packed_rows);
+	ivf->table_rows = Max(ivf->table_rows, (double) ivf->meta.packed_rows / (1 + *ivf->model->view.spilled));
 	ivf->table_rows = Max(ivf->table_rows, scan->heapRelation->rd_rel->reltuples);
 	ivf->table_rows = Min(ivf->table_rows, 1e8);
 	/* The planner's guess of how many rows qualify tells how many to ask for. */

@@ -22,6 +22,8 @@
 #define ROWS_WHATEVER_MEMORY 64
 #define ITERATIONS 6
 #define QUERIES 1024
+/* Rows of the sample that spilling is tried on. */
+#define SPILL_ROWS 60000
 
 static void *
 train_alloc(IvfTraining *training, OmenArena *arena, size_t count, size_t item_bytes)
@@ -132,8 +134,27 @@ lift_sample(IvfTraining *training)
 	return lift_sq;
 }
 
+/* The index's option, or what the sample says. */
+static bool
+decide_spill(IvfTraining *training, double rows, OmenArena *scratch)
+{
+	IvfOptions *options = (IvfOptions *) training->index->rd_options;
+	OmenByteRows some = training->sample;
+	OmenByteRows queries = ivf_train_queries(training);
+	int			pays = 0;
+
+	if (training->model.lists < 2 || (options && options->spill == IVF_SPILL_OFF))
+		return false;
+	if (options && options->spill == IVF_SPILL_ON)
+		return true;
+	some.count = Min(some.count, SPILL_ROWS);
+	train_check(training, omen_ivf_spill_pays(&training->model, &some, &training->centroids, &queries,
+											  some.count / Max(rows, 1), scratch, &pays));
+	return pays != 0;
+}
+
 void
-ivf_train_finish(IvfTraining *training, uint32 lists)
+ivf_train_finish(IvfTraining *training, uint32 lists, double rows)
 {
 	bool		lifted = training->metric == OMEN_INNER_PRODUCT;
 	OmenIvfModel *model = &training->model;
@@ -156,6 +177,7 @@ ivf_train_finish(IvfTraining *training, uint32 lists)
 		train_check(training, omen_kmeans_train(&training->sample, &training->centroids, ITERATIONS,
 												omen_random_next(&training->random), &scratch, &ivf_interrupts));
 	train_check(training, omen_ivf_model_set_centroids(model, &training->centroids, &scratch));
+	*model->spilled = decide_spill(training, rows, &scratch);
 	omen_arena_reset(&scratch);
 }
 
@@ -163,8 +185,10 @@ OmenByteRows
 ivf_train_queries(IvfTraining *training)
 {
 	OmenByteRows queries = training->sample;
+	Size		each = omen_calibrator_bytes(training->dim_padded, QUERIES) / QUERIES;
 
 	queries.count = Min(queries.count, QUERIES);
+	queries.count = Min(queries.count, (uint32) ((Size) maintenance_work_mem * 1024 / 4 / each));
 	return queries;
 }
 

@@ -56,8 +56,8 @@ extern bool ivf_train_wants(IvfTraining *training);
 /* The wanted row; norm_sq is |x|^2 of the row itself. */
 extern void ivf_train_sample(IvfTraining *training, const OmenPoint *point, float norm_sq);
 
-/* Trains so many lists, or fewer when there are too few rows. */
-extern void ivf_train_finish(IvfTraining *training, uint32 lists);
+/* Trains so many lists, or fewer when there are too few of those rows, and decides about spilling. */
+extern void ivf_train_finish(IvfTraining *training, uint32 lists, double rows);
 
 /* Some of the sample, as queries to calibrate with: after training, which shuffles it. */
 extern OmenByteRows ivf_train_queries(IvfTraining *training);

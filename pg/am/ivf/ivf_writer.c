@@ -23,6 +23,7 @@
 #include "commands/progress.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "omen/spill.h"
 #include "pgstat.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
@@ -38,7 +39,7 @@ struct IvfWriter
 	OmenIvfModel *model;
 	OmenIvfMeta meta;
 	OmenArena	arena;
-	double		rows;
+	double		rows;			/* postings: two a row with spilling */
 
 	/* the batch at hand */
 	uint32		waiting;
@@ -48,14 +49,17 @@ struct IvfWriter
 	uint64	   *keys;			/* [BATCH][keys] */
 	OmenByteRows bytes;
 	uint32		list[BATCH];
+	uint32		second[BATCH];	/* with spilling */
 	float		norm_sq[BATCH];
 	float		lift_sq[BATCH];
 
 	/* lists */
 	OmenAssigner assigner;
+	OmenSpill	spill;
 	OmenCalibrator *calibrator;
 	double	   *spread;			/* [lists] sums of squared residuals */
-	uint32	   *list_rows;		/* [lists] */
+	uint32	   *own_rows;		/* [lists] whose first list it is */
+	uint32	   *list_rows;		/* [lists] postings */
 	bool		codes_rows;		/* else only postings were added */
 	float		lost;			/* the most that a point lacks */
 
@@ -116,7 +120,7 @@ writer_check(IvfWriter *writer, OmenStatus status)
 static void
 begin_sort(IvfWriter *writer, uint32 queries)
 {
-	Size		taken = writer->model->byte_count + (Size) queries * (writer->model->dim_padded + 2048);
+	Size		taken = writer->model->byte_count + omen_calibrator_bytes(writer->model->dim_padded, queries);
 	int			memory = writer->sort_memory - (int) Min(taken / 1024, (Size) writer->sort_memory / 2);
 
 	TupleDesc	desc = CreateTemplateTupleDesc(2);
@@ -161,6 +165,7 @@ ivf_writer_create(Relation index, ForkNumber fork, bool log, OmenIvfModel *model
 	writer_check(writer, omen_byte_rows_init(&writer->bytes, &writer->arena, dim, BATCH,
 											 model->metric == OMEN_INNER_PRODUCT));
 	writer->spread = writer_alloc(writer, model->lists, sizeof(double));
+	writer->own_rows = writer_alloc(writer, model->lists, sizeof(uint32));
 	writer->list_rows = writer_alloc(writer, model->lists, sizeof(uint32));
 	writer->scratch = writer_alloc(writer, omen_ivf_encode_scratch(dim), sizeof(float));
 	writer->record = writer_alloc(writer, 1, omen_row_bytes(dim, writer->meta.keys));
@@ -177,6 +182,8 @@ ivf_writer_set_lists(IvfWriter *writer, const OmenByteRows *centroids, const Ome
 {
 	writer_check(writer, omen_assigner_init(&writer->assigner, &writer->arena, centroids));
 	omen_assigner_refresh(&writer->assigner);
+	if (*writer->model->spilled)
+		writer_check(writer, omen_spill_init(&writer->spill, &writer->arena, centroids, writer->assigner.norm_sq));
 	if (queries != NULL)
 		writer_check(writer, omen_calibrator_create(&writer->calibrator, &writer->arena, writer->model, queries));
 	begin_sort(writer, queries ? queries->count : 0);
@@ -269,6 +276,7 @@ flush_batch(IvfWriter *writer)
 	uint32		dim = model->dim_padded;
 	OmenByteRows *bytes = &writer->bytes;
 	uint8	   *posting = (uint8 *) VARDATA(writer->posting);
+	bool		spilled = *model->spilled != 0;
 
 	if (writer->waiting == 0)
 		return;
@@ -286,8 +294,11 @@ flush_batch(IvfWriter *writer)
 	}
 	if (model->lists > 1)
 		writer_check(writer, omen_assign(&writer->assigner, bytes, writer->list, NULL));
+	if (spilled)
+		omen_spill_assign(&writer->spill, bytes, writer->list, writer->second);
 	if (writer->calibrator)
-		omen_calibrator_add(writer->calibrator, bytes, writer->list, writer->norm_sq, writer->lift_sq);
+		omen_calibrator_add(writer->calibrator, bytes, writer->list, spilled ? writer->second : NULL,
+							writer->norm_sq, writer->lift_sq);
 	for (uint32 r = 0; r < writer->waiting; r++)
 	{
 		uint32		list = writer->list[r];
@@ -297,8 +308,16 @@ flush_batch(IvfWriter *writer)
 		slot = store_record(writer);
 		memcpy(posting + writer->posting_bytes - sizeof(slot), &slot, sizeof(slot));
 		put_posting(writer, list);
+		writer->own_rows[list]++;
 		if (!writer->points[r].last)
 			writer->spread[list] += residual_sq(writer, &writer->points[r], r, list);
+		if (spilled && !writer->points[r].last)
+		{
+			list = writer->second[r];
+			omen_ivf_encode_posting(model, &writer->points[r], list, writer->scratch, posting);
+			memcpy(posting + writer->posting_bytes - sizeof(slot), &slot, sizeof(slot));
+			put_posting(writer, list);
+		}
 	}
 	writer->waiting = 0;
 }
@@ -358,6 +377,7 @@ ivf_writer_end_share(IvfWriter *writer, BufFile *file)
 	BufFileWrite(file, &writer->rows, sizeof(writer->rows));
 	BufFileWrite(file, &writer->codes_rows, sizeof(writer->codes_rows));
 	BufFileWrite(file, writer->list_rows, lists * sizeof(uint32));
+	BufFileWrite(file, writer->own_rows, lists * sizeof(uint32));
 	BufFileWrite(file, writer->spread, lists * sizeof(double));
 	if (writer->calibrator)
 		BufFileWrite(file, unconstify(void *, omen_calibrator_found(writer->calibrator)),
@@ -377,6 +397,7 @@ ivf_writer_add_share(IvfWriter *writer, BufFile *file)
 {
 	uint32		lists = writer->model->lists;
 	uint32	   *list_rows = palloc_extended(lists * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32	   *own_rows = palloc_extended(lists * sizeof(uint32), MCXT_ALLOC_HUGE);
 	double	   *spread = palloc_extended(lists * sizeof(double), MCXT_ALLOC_HUGE);
 	double		rows;
 	bool		codes_rows;
@@ -384,15 +405,18 @@ ivf_writer_add_share(IvfWriter *writer, BufFile *file)
 	omen_buffile_read(file, &rows, sizeof(rows));
 	omen_buffile_read(file, &codes_rows, sizeof(codes_rows));
 	omen_buffile_read(file, list_rows, lists * sizeof(uint32));
+	omen_buffile_read(file, own_rows, lists * sizeof(uint32));
 	omen_buffile_read(file, spread, lists * sizeof(double));
 	writer->rows += rows;
 	writer->codes_rows |= codes_rows;
 	for (uint32 l = 0; l < lists; l++)
 	{
 		writer->list_rows[l] += list_rows[l];
+		writer->own_rows[l] += own_rows[l];
 		writer->spread[l] += spread[l];
 	}
 	pfree(list_rows);
+	pfree(own_rows);
 	pfree(spread);
 	if (writer->calibrator)
 	{
@@ -603,7 +627,7 @@ finish_lists(IvfWriter *writer)
 	write_lists(writer);
 	if (writer->codes_rows)
 		for (uint32 l = 0; l < model->lists; l++)
-			model->start[l].spread = writer->list_rows[l] ? (float) (writer->spread[l] / writer->list_rows[l]) : 0.0f;
+			model->start[l].spread = writer->own_rows[l] ? (float) (writer->spread[l] / writer->own_rows[l]) : 0.0f;
 	if (writer->calibrator)
 		writer_check(writer, omen_calibrator_finish(writer->calibrator, model, &writer->arena));
 	writer->calibrator = NULL;
@@ -651,5 +675,5 @@ ivf_writer_finish(IvfWriter *writer, BlockNumber free_rows)
 	writer->meta.written_blocks = RelationGetNumberOfBlocksInFork(writer->index, writer->fork);
 	write_meta(writer);
 	omen_arena_reset(&writer->arena);
-	return writer->rows;
+	return writer->rows / (1 + *writer->model->spilled);
 }

@@ -185,7 +185,7 @@ foreach my $i (0 .. @damages)
 	$sql .= <<"SQL";
 CREATE TABLE t$i (id int, v vector(40));
 INSERT INTO t$i SELECT * FROM base WHERE id <= 1100;
-CREATE INDEX x$i ON t$i USING ivf (v vector_l2_ops) WITH (lists = 70);
+CREATE INDEX x$i ON t$i USING ivf (v vector_l2_ops) WITH (lists = 70, spill = off);
 DELETE FROM t$i WHERE id % 10 = 1;
 VACUUM (INDEX_CLEANUP on) t$i;
 INSERT INTO t$i SELECT id, CASE WHEN id % 50 <> 0 THEN v END FROM base WHERE id > 1200;

@@ -1,0 +1,538 @@
+/*
+ * recall_table.c - does a search reach the recall it was asked for?
+ *
+ * Builds an inverted file in memory, from a file of vectors or from made ones,
+ * by the steps the access method takes, and searches it by its calibration:
+ * no lists, no probes are given.  Prints one line a metric, k and target:
+ *
+ *   mean      recall@k over all queries, ties by distance counted as found
+ *   p5        that of the query at the worst twentieth's edge
+ *   worst     mean over the worst twentieth
+ *   lists, codes, records, fetched   a query
+ *   us        a query, in memory, the exact re-rank left out
+ *   fixed     cost of the fewest fixed probes that reach the same mean, over
+ *             this one's; cost = codes + 40 x lists
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../core/base/random_rows_test.h"
+#include "../../core/index/ivf_memory.h"
+#include "omen/select.h"
+
+#define LIST_COST 40
+
+typedef struct Data
+{
+	uint32_t	dim;
+	uint32_t	row_count;
+	uint32_t	query_count;
+	float	   *rows;
+	float	   *queries;
+} Data;
+
+typedef struct Result
+{
+	double		mean;
+	double		p5;
+	double		worst;
+	double		lists;
+	double		codes;
+	double		records;
+	double		fetched;
+	double		us;
+} Result;
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
+static void
+fail(const char *what, const char *which)
+{
+	fprintf(stderr, "recall_table: %s%s\n", what, which);
+	exit(1);
+}
+
+/* ---- data ---- */
+
+/* Rows of a file of int32 dimension and as many floats, over and over. */
+static float *
+read_fvecs(const char *path, uint32_t most, uint32_t *count, uint32_t *dim)
+{
+	FILE	   *file = fopen(path, "rb");
+	int32_t		d = 0;
+	long		bytes;
+	float	   *rows;
+
+	if (file == NULL || fread(&d, 4, 1, file) != 1 || d < 1 || d > 16000)
+		fail("cannot read ", path);
+	fseek(file, 0, SEEK_END);
+	bytes = ftell(file);
+	rewind(file);
+	*dim = (uint32_t) d;
+	*count = (uint32_t) (bytes / (4L * (d + 1)));
+	*count = *count < most ? *count : most;
+	rows = malloc((size_t) *count * *dim * sizeof(float));
+	for (uint32_t r = 0; r < *count; r++)
+		if (fread(&d, 4, 1, file) != 1 || (uint32_t) d != *dim ||
+			fread(rows + (size_t) r * *dim, 4, *dim, file) != *dim)
+			fail("cannot read ", path);
+	fclose(file);
+	return rows;
+}
+
+/* Topics of Zipf sizes, each with a power-law spectrum of its own scale. */
+static void
+make_zipf(Data *data, OmenRandom *random)
+{
+	uint32_t	topics = data->row_count / 100 + 1;
+	uint32_t	dim = data->dim;
+	float	   *centre = malloc((size_t) topics * dim * sizeof(float));
+	float	   *width = malloc(topics * sizeof(float));
+	double	   *upto = malloc(topics * sizeof(double));
+	double		sum = 0;
+
+	for (uint32_t t = 0; t < topics; t++)
+	{
+		sum += 1.0 / (t + 1);
+		upto[t] = sum;
+		width[t] = 0.4f + 0.4f * (float) omen_random_unit(random);
+		for (uint32_t d = 0; d < dim; d++)
+			centre[(size_t) t * dim + d] = random_normal(random) * powf(d + 1.0f, -0.35f);
+	}
+	for (uint32_t r = 0; r < data->row_count + data->query_count; r++)
+	{
+		float	   *row = r < data->row_count ? data->rows + (size_t) r * dim
+			: data->queries + (size_t) (r - data->row_count) * dim;
+		double		at = sum * omen_random_unit(random);
+		uint32_t	low = 0;
+		uint32_t	high = topics - 1;
+
+		while (low < high)
+		{
+			uint32_t	middle = (low + high) / 2;
+
+			if (upto[middle] < at)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		for (uint32_t d = 0; d < dim; d++)
+			row[d] = centre[(size_t) low * dim + d] + width[low] * random_normal(random) * powf(d + 1.0f, -0.35f);
+	}
+	free(centre);
+	free(width);
+	free(upto);
+}
+
+static void
+make_uniform(Data *data, OmenRandom *random)
+{
+	for (size_t i = 0; i < (size_t) data->row_count * data->dim; i++)
+		data->rows[i] = (float) omen_random_unit(random);
+	for (size_t i = 0; i < (size_t) data->query_count * data->dim; i++)
+		data->queries[i] = (float) omen_random_unit(random);
+}
+
+/* Non-negative histograms of whole numbers up to 218 in clusters within clusters, as SIFT's look. */
+static void
+make_sift(Data *data, OmenRandom *random)
+{
+	uint32_t	topics = data->row_count / 400 + 10;
+	uint32_t	dim = data->dim;
+	float	   *centre = malloc((size_t) topics * dim * sizeof(float));
+
+	for (uint32_t t = 0; t < topics; t++)
+		for (uint32_t d = 0; d < dim; d++)
+			centre[(size_t) t * dim + d] =
+				(t < 10 ? 0 : 0.6f * centre[(size_t) (t % 10) * dim + d]) + 30 * fabsf(random_normal(random));
+	for (uint32_t r = 0; r < data->row_count + data->query_count; r++)
+	{
+		float	   *row = r < data->row_count ? data->rows + (size_t) r * dim
+			: data->queries + (size_t) (r - data->row_count) * dim;
+		const float *from = centre + (size_t) omen_random_below(random, topics) * dim;
+		float		share = (float) omen_random_unit(random);
+
+		/* Between two topics, so that lists have no clear edges. */
+		const float *to = centre + (size_t) omen_random_below(random, topics) * dim;
+
+		share = share * share * 0.5f;
+		for (uint32_t d = 0; d < dim; d++)
+			row[d] = fminf(218, floorf(fmaxf(0, (1 - share) * from[d] + share * to[d] + 14 * random_normal(random))));
+	}
+	free(centre);
+}
+
+/* Every row a few times over, and a tenth of all rows one and the same. */
+static void
+make_duplicates(Data *data, OmenRandom *random)
+{
+	uint32_t	dim = data->dim;
+	uint32_t	distinct = data->row_count / 8 + 1;
+
+	make_zipf(data, random);
+	for (uint32_t r = distinct; r < data->row_count; r++)
+		memcpy(data->rows + (size_t) r * dim,
+			   data->rows + (size_t) (r % 10 == 0 ? 0 : omen_random_below(random, distinct)) * dim,
+			   dim * sizeof(float));
+}
+
+/*
+ * Where the queries come from, unless they are as made: `rows` are rows with
+ * a little noise, `noise` rows with as much of it as there is of them, `far`
+ * as much again outside, `mix` the sums of two.
+ */
+static void
+make_queries(Data *data, const char *kind, OmenRandom *random)
+{
+	uint32_t	dim = data->dim;
+	float		noise = strcmp(kind, "rows") == 0 ? 0.05f : strcmp(kind, "noise") == 0 ? 1.0f : 0.0f;
+
+	for (uint32_t q = 0; q < data->query_count; q++)
+	{
+		float	   *query = data->queries + (size_t) q * dim;
+		const float *a = data->rows + (size_t) omen_random_below(random, data->row_count) * dim;
+		const float *b = data->rows + (size_t) omen_random_below(random, data->row_count) * dim;
+		float		length = sqrtf((float) omen_simd->norm_sq_f32(a, dim) / (float) dim);
+
+		for (uint32_t d = 0; d < dim; d++)
+		{
+			if (strcmp(kind, "mix") == 0)
+				query[d] = 0.5f * (a[d] + b[d]);
+			else if (strcmp(kind, "far") == 0)
+				query[d] = 2.0f * length * random_normal(random);
+			else
+				query[d] = a[d] + noise * length * random_normal(random);
+		}
+	}
+}
+
+static Data
+make_data(const char *name, const char *queries_from, uint32_t query_count, uint32_t rows_max)
+{
+	OmenRandom	random = {test_seed(1)};
+	Data		data = {.query_count = query_count};
+	char		kind[32];
+	unsigned	count = 0;
+	unsigned	dim = 0;
+
+	if (strchr(name, '/') != NULL || strstr(name, ".fvecs") != NULL)
+	{
+		uint32_t	query_dim;
+
+		data.rows = read_fvecs(name, rows_max + query_count, &data.row_count, &data.dim);
+		if (strstr(queries_from, ".fvecs") != NULL)
+		{
+			data.queries = read_fvecs(queries_from, query_count, &data.query_count, &query_dim);
+			if (query_dim != data.dim)
+				fail("other dimensions in ", queries_from);
+			return data;
+		}
+		data.queries = malloc((size_t) query_count * data.dim * sizeof(float));
+		/* Some rows are taken out to ask with. */
+		for (uint32_t q = 0; q < query_count; q++)
+		{
+			uint32_t	r = (uint32_t) omen_random_below(&random, data.row_count);
+
+			memcpy(data.queries + (size_t) q * data.dim, data.rows + (size_t) r * data.dim, data.dim * sizeof(float));
+			memcpy(data.rows + (size_t) r * data.dim, data.rows + (size_t) --data.row_count * data.dim,
+				   data.dim * sizeof(float));
+		}
+	}
+	else
+	{
+		if (sscanf(name, "%31[a-z]:%u:%u", kind, &count, &dim) != 3 || count < 1 || dim < 1 || dim > 16000)
+			fail("no such data: ", name);
+		data.row_count = count;
+		data.dim = dim;
+		data.rows = malloc((size_t) count * dim * sizeof(float));
+		data.queries = malloc((size_t) query_count * dim * sizeof(float));
+		if (strcmp(kind, "zipf") == 0)
+			make_zipf(&data, &random);
+		else if (strcmp(kind, "uniform") == 0)
+			make_uniform(&data, &random);
+		else if (strcmp(kind, "sift") == 0)
+			make_sift(&data, &random);
+		else if (strcmp(kind, "dup") == 0)
+			make_duplicates(&data, &random);
+		else
+			fail("no such data: ", name);
+	}
+	if (strcmp(queries_from, "own") != 0)
+		make_queries(&data, queries_from, &random);
+	return data;
+}
+
+/* ---- truth ---- */
+
+static float
+exact(OmenMetric metric, const float *q, const float *x, uint32_t dim)
+{
+	OmenCosineParts parts;
+
+	if (metric == OMEN_L2)
+		return omen_simd->l2sq_f32(q, x, dim);
+	if (metric == OMEN_INNER_PRODUCT)
+		return -omen_simd->dot_f32(q, x, dim);
+	parts = omen_simd->cosine_f32(q, x, dim);
+	return 1.0f - parts.dot / sqrtf(parts.norm_sq_a * parts.norm_sq_b);
+}
+
+/* truth[q * ks + i]: the distance of query q's k[i]-th nearest. */
+static float *
+find_truth(const Data *data, OmenMetric metric, const uint32_t *k, uint32_t ks)
+{
+	float	   *truth = malloc((size_t) data->query_count * ks * sizeof(float));
+	OmenKeyed  *keyed = malloc(data->row_count * sizeof(OmenKeyed));
+
+	for (uint32_t q = 0; q < data->query_count; q++)
+	{
+		for (uint32_t r = 0; r < data->row_count; r++)
+		{
+			float		distance = exact(metric, data->queries + (size_t) q * data->dim,
+										 data->rows + (size_t) r * data->dim, data->dim);
+
+			keyed[r] = (OmenKeyed) {distance == distance ? distance : INFINITY, r};
+		}
+		omen_select_least(keyed, data->row_count, k[ks - 1]);
+		omen_sort_keyed(keyed, k[ks - 1]);
+		for (uint32_t i = 0; i < ks; i++)
+			truth[(size_t) q * ks + i] = keyed[k[i] - 1].key;
+	}
+	free(keyed);
+	return truth;
+}
+
+/* ---- searching ---- */
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static Result
+measure(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetric metric, uint32_t k, double target,
+		uint32_t probes, const float *truth, uint32_t stride)
+{
+	Result		result = {0};
+	double	   *recall = malloc(data->query_count * sizeof(double));
+	float	   *scratch = malloc(index->model.dim_padded * sizeof(float));
+	float	   *nearest = malloc(k * sizeof(float));
+	uint32_t	twentieth = (data->query_count + 19) / 20;
+
+	for (uint32_t q = 0; q < data->query_count; q++)
+	{
+		const float *query = data->queries + (size_t) q * data->dim;
+		OmenPoint	point = {.vector = search->query.vector};
+		float		edge = truth[(size_t) q * stride];
+		double		query_sq = omen_simd->norm_sq_f32(query, data->dim);
+		double		begin = now();
+		uint32_t	nearest_count = 0;
+		uint32_t	good = 0;
+		OmenIvfEffort effort = {INFINITY, probes};
+
+		omen_ivf_point(&index->rotation, metric, index->model.mean, *index->model.lift_sq, query, scratch, &point);
+		omen_ivf_search_begin(search);
+		if (probes == 0)
+			effort = omen_ivf_effort(&index->model, k, target, 0);
+		if (omen_ivf_search_run(search, k, effort) != OMEN_OK)
+			fail("the search failed: ", search->error.text);
+		result.us += now() - begin;
+		for (uint32_t h = 0; h < search->hit_count; h++)
+		{
+			const OmenHit *hit = &search->hits[h];
+			float		distance;
+			float		squared;
+
+			if (nearest_count == k && hit->estimate - hit->bound > nearest[0])
+				break;
+			distance = exact(metric, query, data->rows + (size_t) row_of_tid(hit->tid) * data->dim, data->dim);
+			squared = metric == OMEN_L2 ? distance : metric == OMEN_COSINE ? 2 * distance :
+				(float) (2 * distance + query_sq + *index->model.lift_sq);
+			omen_heap_offer(nearest, &nearest_count, k, squared);
+			result.fetched++;
+			good += distance <= edge + 1e-6f * fabsf(edge) + 1e-12f;
+		}
+		recall[q] = (good < k ? good : k) / (double) k;
+		result.mean += recall[q] / data->query_count;
+		result.lists += search->stats.lists_probed;
+		result.codes += (double) search->stats.codes_scanned;
+		result.records += (double) search->stats.records_read;
+	}
+	qsort(recall, data->query_count, sizeof(double), compare_doubles);
+	for (uint32_t q = 0; q < twentieth; q++)
+		result.worst += recall[q] / twentieth;
+	result.p5 = recall[data->query_count / 20];
+	result.lists /= data->query_count;
+	result.codes /= data->query_count;
+	result.records /= data->query_count;
+	result.fetched /= data->query_count;
+	result.us *= 1e6 / data->query_count;
+	free(recall);
+	free(scratch);
+	free(nearest);
+	return result;
+}
+
+/* The cost of the fewest probes that reach this recall, over `cost`. */
+static double
+fixed_cost(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetric metric, uint32_t k,
+		   const float *truth, uint32_t stride, double mean, double cost)
+{
+	uint32_t	low = 1;
+	uint32_t	high = index->model.lists;
+
+	while (low < high)
+	{
+		uint32_t	middle = (low + high) / 2;
+
+		if (measure(data, index, search, metric, k, 0, middle, truth, stride).mean >= mean)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	{
+		Result		fixed = measure(data, index, search, metric, k, 0, low, truth, stride);
+
+		return (fixed.codes + LIST_COST * fixed.lists) / cost;
+	}
+}
+
+static int
+compare_counts(const void *a, const void *b)
+{
+	uint32_t	x = *(const uint32_t *) a;
+	uint32_t	y = *(const uint32_t *) b;
+
+	return x > y ? -1 : x < y;
+}
+
+/* How long the longest lists are, and what a list holds for the average of its rows. */
+static void
+print_sizes(const OmenIvfModel *model)
+{
+	uint32_t   *count = malloc(model->lists * sizeof(uint32_t));
+	double		sum = 0;
+	double		square = 0;
+
+	for (uint32_t l = 0; l < model->lists; l++)
+	{
+		count[l] = model->start[l].count;
+		sum += count[l];
+		square += (double) count[l] * count[l];
+	}
+	qsort(count, model->lists, sizeof(uint32_t), compare_counts);
+	printf("# list sizes: mean %.0f, longest %u, 10th %u, 1 %% %u, middle %u, shortest %u; a row's list %.0f\n",
+		   sum / model->lists, count[0], count[model->lists > 10 ? 10 : 0], count[model->lists / 100],
+		   count[model->lists / 2], count[model->lists - 1], square / sum);
+	free(count);
+}
+
+static const char *
+option(int argc, char **argv, const char *name, const char *otherwise)
+{
+	size_t		length = strlen(name);
+
+	for (int i = 2; i < argc; i++)
+		if (strncmp(argv[i], name, length) == 0 && argv[i][length] == '=')
+			return argv[i] + length + 1;
+	return otherwise;
+}
+
+static uint32_t
+numbers(const char *text, double *out, uint32_t most)
+{
+	uint32_t	count = 0;
+	char	   *end;
+
+	for (; *text && count < most; text = *end ? end + 1 : end)
+		out[count++] = strtod(text, &end);
+	return count;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char *const metric_names[] = {"", "l2", "ip", "cosine"};
+	const char *metrics = option(argc, argv, "metric", "l2");
+	const char *spill = option(argc, argv, "spill", "auto");
+	int			with_fixed = atoi(option(argc, argv, "fixed", "0"));
+	double		target[8];
+	double		wanted[8];
+	uint32_t	k[8];
+	uint32_t	targets = numbers(option(argc, argv, "target", "0.95,0.99"), target, 8);
+	uint32_t	ks = numbers(option(argc, argv, "k", "1,10,100,1000"), wanted, 8);
+	OmenError	err;
+	Data		data;
+
+	if (argc < 2)
+		fail("recall_table DATA [queries=own|rows|noise|far|mix|FILE] [metric=l2,ip,cosine] [k=...] [target=...] "
+			 "[count=QUERIES] [rows=N] [lists=N] [spill=auto|on|off] [fixed=1]", "");
+	if (omen_simd_select(NULL, &err) != OMEN_OK)
+		fail(err.text, "");
+	data = make_data(argv[1], option(argc, argv, "queries", "own"), (uint32_t) atoi(option(argc, argv, "count", "400")),
+					 (uint32_t) atoi(option(argc, argv, "rows", "100000000")));
+	for (uint32_t i = 0; i < ks; i++)
+		k[i] = (uint32_t) wanted[i];
+	while (ks > 1 && k[ks - 1] > data.row_count / 2)
+		ks--;
+	for (uint32_t m = 1; m <= 3; m++)
+	{
+		MemoryIndex index;
+		OmenIvfSearch search;
+		float	   *truth;
+		double		begin = now();
+
+		if (strstr(metrics, metric_names[m]) == NULL)
+			continue;
+		if (memory_index_build_with(&index, data.rows, data.row_count, data.dim, 0, (OmenMetric) m,
+									(MemoryOptions) {.lists = (uint32_t) atoi(option(argc, argv, "lists", "0")),
+									.queries = 1024,
+									.spill = strcmp(spill, "on") == 0 ? 1 : strcmp(spill, "off") == 0 ? 0 : -1}, 7)
+			!= OMEN_OK)
+			fail("cannot build", "");
+		printf("# %s %s: %u x %u, %u lists, %s, built in %.1f s\n", argv[1], metric_names[m], data.row_count, data.dim,
+			   index.model.lists, *index.model.spilled ? "spilled" : "not spilled", now() - begin);
+		print_sizes(&index.model);
+		truth = find_truth(&data, (OmenMetric) m, k, ks);
+		if (omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta, memory_index_store(&index)) !=
+			OMEN_OK)
+			fail("out of memory", "");
+		printf("| metric | k | target | mean | p5 | worst | lists | codes | records | fetched | us |%s\n",
+			   with_fixed ? " fixed |" : "");
+		for (uint32_t i = 0; i < ks; i++)
+			for (uint32_t t = 0; t < targets; t++)
+			{
+				Result		r = measure(&data, &index, &search, (OmenMetric) m, k[i], target[t], 0, truth + i, ks);
+
+				printf("| %s | %u | %.3g | %.4f | %.2f | %.2f | %.1f | %.0f | %.0f | %.0f | %.0f |",
+					   metric_names[m], k[i], target[t], r.mean, r.p5, r.worst, r.lists, r.codes, r.records,
+					   r.fetched, r.us);
+				if (with_fixed)
+					printf(" %.2f |", fixed_cost(&data, &index, &search, (OmenMetric) m, k[i], truth + i, ks, r.mean,
+												 r.codes + LIST_COST * r.lists));
+				printf("\n");
+				fflush(stdout);
+			}
+		free(truth);
+		memory_index_free(&index);
+	}
+	free(data.rows);
+	free(data.queries);
+	return 0;
+}
