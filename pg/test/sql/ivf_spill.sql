@@ -18,12 +18,12 @@ CREATE FUNCTION pg_temp.all_rows(OUT by_index boolean, OUT row_count bigint, OUT
 $$;
 
 CREATE TABLE ivf_spill (id int, v vector(16)) WITH (autovacuum_enabled = off);
-INSERT INTO ivf_spill SELECT * FROM ivf_spill_data WHERE id <= 2000;
+INSERT INTO ivf_spill SELECT * FROM ivf_spill_data WHERE id <= 2500;
 CREATE INDEX ivf_spill_index ON ivf_spill USING ivf (v) WITH (spill = on);
 SELECT * FROM pg_temp.all_rows();
 SELECT * FROM pg_temp.compare_all(pg_temp.queries('ORDER BY 2 LIMIT 10'), 0.91);
 -- inserted: two postings a row in tails
-INSERT INTO ivf_spill SELECT * FROM ivf_spill_data WHERE id > 2000 AND id <= 4000;
+INSERT INTO ivf_spill SELECT * FROM ivf_spill_data WHERE id > 2500 AND id <= 4000;
 SELECT rows, tail_rows FROM vector_index_stats('ivf_spill_index');
 SELECT * FROM vector_check('ivf_spill_index');
 SELECT * FROM pg_temp.all_rows();
