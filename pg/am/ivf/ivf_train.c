@@ -79,6 +79,7 @@ ivf_train_begin_sample(IvfTraining *training, uint32 lists, double rows)
 		training->mean[d] = (float) (training->mean_sum[d] / training->mean_rows);
 
 	room = Max(room, ROWS_WHATEVER_MEMORY);
+	training->sample_share = rows > room ? 1.1 * room / rows : 1.0;
 	/* The number of rows is an estimate. */
 	training->sample_room = (uint32) Min(room, rows * 1.5 + 1000);
 	train_check(training, omen_byte_rows_init(&training->sample, &training->sample_arena, training->dim_padded,
@@ -87,12 +88,17 @@ ivf_train_begin_sample(IvfTraining *training, uint32 lists, double rows)
 	training->sample.count = 0;
 }
 
-/* Reservoir sampling (Vitter 1985, algorithm R). */
+/*
+ * Reservoir sampling (Vitter 1985, algorithm R), over about as many rows as
+ * there is room for: a row that is taken only to be replaced costs its reading.
+ */
 bool
 ivf_train_wants(IvfTraining *training)
 {
 	uint64		place;
 
+	if (omen_random_unit(&training->random) >= training->sample_share)
+		return false;
 	training->rows_seen++;
 	if (training->sample.count < training->sample_room)
 	{

@@ -38,7 +38,8 @@ typedef struct IvfTraining
 	float	   *norm_sq;		/* [sample_room] |x|^2: inner product's lift comes from it */
 	uint32		sample_room;
 	uint32		sample_place;	/* where the row that is wanted goes */
-	double		rows_seen;
+	double		sample_share;	/* of the rows, that the sample is taken from */
+	double		rows_seen;		/* of those */
 
 	OmenByteRows centroids;
 	OmenIvfModel model;
