@@ -29,7 +29,7 @@ def describe_machine():
         "processor": first("/proc/cpuinfo", r"^model name\s*:\s*(.*)$") or platform.machine(),
         "processors": len(os.sched_getaffinity(0)),
         "memory_bytes": int(first("/proc/meminfo", r"^MemTotal:\s+(\d+) kB") or 0) * 1024,
-        "kernel": platform.release(),
+        "system": platform.system(),
         "load": os.getloadavg()[0],
     }
 

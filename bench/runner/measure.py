@@ -212,6 +212,7 @@ class Measurement:
 
             def measure(value, sweep=sweep, tried=tried):
                 tried[value] = self.search(server, index, {sweep.setting: value}, k, query_set)
+                del tried[value]["histogram"]       # those of bouts are drawn
                 points.append(tried[value])
                 return tried[value]["recall_ties"]
 

@@ -4,6 +4,7 @@ Needs matplotlib (Debian's python3-matplotlib); without it no plots are drawn.
 
 SPDX-License-Identifier: Apache-2.0
 """
+import io
 import sys
 
 
@@ -65,6 +66,9 @@ def _histograms(axes, bouts):
 def _save(figure, pyplot, stem):
     figure.tight_layout()
     figure.savefig(f"{stem}.png", dpi=110, metadata={"Software": None})
-    figure.savefig(f"{stem}.svg", metadata={"Date": None})
+    drawing = io.StringIO()
+    figure.savefig(drawing, format="svg", metadata={"Date": None})
+    with open(f"{stem}.svg", "w", encoding="utf-8") as file:    # matplotlib leaves spaces at the ends of lines
+        file.write("\n".join(line.rstrip() for line in drawing.getvalue().splitlines()) + "\n")
     pyplot.close(figure)
     return [f"{stem}.png", f"{stem}.svg"]
