@@ -109,6 +109,12 @@ omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena, const Omen
 	return OMEN_OK;
 }
 
+void
+omen_calibrator_of_strangers(OmenCalibrator *calibrator)
+{
+	calibrator->skip_self = 0;
+}
+
 size_t
 omen_calibrator_bytes(uint32_t dim_padded, uint32_t queries)
 {
@@ -309,7 +315,17 @@ typedef struct QueryAt
 	OmenRanking ranking;
 	uint32_t   *rank_of;		/* [lists] */
 	int			spilled;		/* neighbours are looked for in their second lists, too */
+	OmenKeyed  *order;			/* [lists] */
+	OmenListRank *ranks;		/* [lists] nearest first, but for those that a search finds late */
 } QueryAt;
+
+/*
+ * The lists in the order in which a search with more and more probes comes to
+ * them.  It measures, of those coarsely nearest, an eighth and SPARE_LISTS more
+ * than it probes: a list that the coarse codes put far behind is found late,
+ * however near it is.  To queries far from all rows that happens often.
+ */
+#define SPARE_LISTS 16
 
 static void
 rank_query(const OmenCalibrator *calibrator, uint32_t q, const OmenIvfModel *model, QueryAt *at)
@@ -318,7 +334,23 @@ rank_query(const OmenCalibrator *calibrator, uint32_t q, const OmenIvfModel *mod
 						   calibrator->queries.scale[q], model->dim_padded, at->code.vector);
 	omen_code_query_prepare(&at->code);
 	omen_ranking_begin(&at->ranking, model, &at->code);
+	for (uint32_t l = 0; l < model->lists; l++)
+		at->order[l] = (OmenKeyed) {at->ranking.coarse[l], l};
+	omen_sort_keyed(at->order, model->lists);
+	for (uint32_t i = 0; i < model->lists; i++)
+		at->rank_of[at->order[i].value] = i;
 	omen_ranking_extend(&at->ranking, model, &at->code, model->lists);
+	for (uint32_t i = 0; i < model->lists; i++)
+	{
+		uint32_t	coarse = at->rank_of[at->ranking.ranks[i].list];
+		float		probes = coarse > SPARE_LISTS ? (float) (coarse - SPARE_LISTS) / 1.125f : 0.0f;
+
+		at->order[i] = (OmenKeyed) {probes > (float) i ? probes : (float) i, i};
+	}
+	omen_sort_keyed(at->order, model->lists);
+	for (uint32_t i = 0; i < model->lists; i++)
+		at->ranks[i] = at->ranking.ranks[at->order[i].value];
+	memcpy(at->ranking.ranks, at->ranks, model->lists * sizeof(OmenListRank));
 	for (uint32_t i = 0; i < model->lists; i++)
 		at->rank_of[at->ranking.ranks[i].list] = i;
 }
@@ -456,7 +488,9 @@ make_grids(OmenCalibrator *calibrator, const OmenIvfModel *model, int spilled, c
 
 	at.spilled = spilled;
 	at.rank_of = omen_arena_alloc(scratch, model->lists, sizeof(uint32_t));
-	if (grids == NULL || found == NULL || at.rank_of == NULL ||
+	at.order = omen_arena_alloc(scratch, model->lists, sizeof(OmenKeyed));
+	at.ranks = omen_arena_alloc(scratch, model->lists, sizeof(OmenListRank));
+	if (grids == NULL || found == NULL || at.rank_of == NULL || at.order == NULL || at.ranks == NULL ||
 		omen_code_query_init(&at.code, scratch, model->dim_padded) != OMEN_OK ||
 		omen_ranking_init(&at.ranking, scratch, model) != OMEN_OK)
 		return NULL;

@@ -433,6 +433,9 @@ const void *omen_calibrator_found(const OmenCalibrator *calibrator);
 size_t		omen_calibrator_found_bytes(const OmenCalibrator *calibrator);
 void		omen_calibrator_add_found(OmenCalibrator *calibrator, const void *found);
 
+/* The queries are no rows of the table: none meets itself. */
+void		omen_calibrator_of_strangers(OmenCalibrator *calibrator);
+
 /* Fills in model->calibration; model->start[].spread must be there. */
 OmenStatus	omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenArena *scratch);
 

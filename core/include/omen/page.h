@@ -130,7 +130,7 @@ typedef struct OmenIvfMeta
 	uint32_t	keys;			/* columns indexed beside the vector */
 	uint32_t	key_pages;		/* in the run of keys; where each is, the model knows */
 	float		lost;			/* how far a row may be from the place its record codes, its code's error apart */
-	uint32_t	reserved;
+	uint32_t	calibrations;	/* by queries, ever: a model kept may have an old one */
 } OmenIvfMeta;
 
 _Static_assert(sizeof(OmenIvfMeta) == 112, "meta layout");

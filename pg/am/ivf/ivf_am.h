@@ -121,6 +121,7 @@ typedef struct IvfModel
 	struct IvfSearchRoom *idle; /* a search's memory that no scan uses, or NULL */
 	uint64		identity;
 	uint32		generation;
+	uint32		calibrations;
 	int			users;
 	uint64		last_used;
 	MemoryContext context;

@@ -144,6 +144,7 @@ load_model(Relation index, OmenIvfMeta *meta)
 	}
 	model->identity = meta->identity;
 	model->generation = meta->generation;
+	model->calibrations = meta->calibrations;
 	/* Only now may it outlive an error. */
 	MemoryContextSetParent(context, CacheMemoryContext);
 	return model;
@@ -190,11 +191,12 @@ ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext holder)
 	MemoryContextCallback *callback;
 
 	for (model = models; model != NULL; model = model->next)
-		if (model->identity == meta->identity && model->generation == meta->generation)
+		if (model->identity == meta->identity && model->generation == meta->generation &&
+			model->calibrations == meta->calibrations)
 			break;
 	if (model == NULL)
 	{
-		/* An older generation of this index will not be asked for again by anyone who starts now. */
+		/* An older generation or calibration of this index will not be asked for again by anyone who starts now. */
 		for (IvfModel *old = models; old != NULL; old = old->next)
 			if (old->identity == meta->identity)
 				old->last_used = 0;

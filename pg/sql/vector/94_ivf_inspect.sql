@@ -39,3 +39,7 @@ CREATE FUNCTION vector_recall(index regclass, samples int DEFAULT 100, k int DEF
 	OUT worst_twentieth float8, OUT mean_lists_probed float8, OUT mean_rows_fetched float8)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION vector_recall(regclass, int, int) IS 'which share of the true nearest rows searches of an ivf index find';
+
+CREATE FUNCTION vector_calibrate(index regclass, query_table regclass, query_column name DEFAULT NULL) RETURNS int
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION vector_calibrate(regclass, regclass, name) IS 'calibrates an ivf index with queries from a table; returns how many it took';

@@ -149,6 +149,22 @@ SELECT queries, recall FROM vector_recall('ivf_inspect_empty_v');
 SELECT pg_temp.try('SELECT vector_recall(''ivf_inspect_v'', 0)'), pg_temp.try('SELECT vector_recall(''ivf_inspect_v'', k => -1)');
 DROP TABLE ivf_inspect_few;
 
+-- ---- calibrated with queries from elsewhere ----
+
+CREATE TABLE ivf_inspect_query AS SELECT 1 AS id, (SELECT array_agg(4 * random()) FROM generate_series(1, 20) WHERE i = i)::vector(20) AS v FROM generate_series(1, 300) i;
+SELECT count(*) > 0 AS keeps_the_model FROM vector_index_calibration('ivf_inspect_v');
+SELECT vector_calibrate('ivf_inspect_v', 'ivf_inspect_query');
+SELECT calibration_queries FROM vector_index_stats('ivf_inspect_v');
+-- the session that had the old one sees the new, and what it was calibrated for is met
+SELECT count(DISTINCT probes) > 1 AS seen FROM vector_index_calibration('ivf_inspect_v');
+SELECT recall FROM pg_temp.compare_all((SELECT array_agg(format('SELECT id, v <-> %L FROM ivf_inspect ORDER BY 2 LIMIT 10', v)) FROM (SELECT v FROM ivf_inspect_query LIMIT 50) q), 0.9);
+SELECT count(*) FROM vector_check('ivf_inspect_v');
+SELECT pg_temp.try('SELECT vector_calibrate(''ivf_inspect_v'', ''pg_class'')') AS no_vectors,
+	pg_temp.try('SELECT vector_calibrate(''ivf_inspect_v'', ''ivf_inspect_query'', ''w'')') AS no_column;
+DELETE FROM ivf_inspect_query WHERE ctid > '(0,5)';
+SELECT pg_temp.try('SELECT vector_calibrate(''ivf_inspect_v'', ''ivf_inspect_query'')') AS too_few;
+DROP TABLE ivf_inspect_query;
+
 -- ---- what is wrong with it: nothing (t/ivf_check.t plants damages) ----
 
 CREATE TABLE ivf_inspect_check (id int, v vector);
