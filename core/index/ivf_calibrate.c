@@ -433,9 +433,9 @@ fill_cells(const OmenCalibrator *calibrator, uint32_t q, const OmenIvfModel *mod
 	{
 		const OmenListRank *rank = &at->ranking.ranks[r];
 
-		/* Opening a list costs about as much as scanning forty codes. */
+		/* Opening a list, in pages of PostgreSQL, costs about as much as scanning 300 codes. */
 		grid->scanned[probe_cell(probe_step, probe_steps, r)][z_cell(grid->z_step, z_of(model, rank, worst))] +=
-			model->start[rank->list].count + 40;
+			model->start[rank->list].count + 300;
 	}
 }
 

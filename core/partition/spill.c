@@ -5,7 +5,9 @@
  * costs |s|^2 + lambda <r, s>^2 / |r|^2.
  *
  * Departure from the paper: candidates are the lists nearest to the first
- * list's centroid, found once a list, rather than all.
+ * list's centroid, found once a list, rather than all.  A list that is near to
+ * many others, having its centroid amid all rows, is nobody's second: it would
+ * take a tenth of the rows, and be scanned by nearly every query.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,6 +19,8 @@
 
 #define CANDIDATES 32
 #define TILE_CENTROIDS 256
+/* A list is near to too many when to so many times as lists are on average. */
+#define HUB_FACTOR 6
 
 /* Inner product of rows i of `a` and j of `b`, given that of their bytes. */
 static inline float
@@ -54,6 +58,7 @@ find_near(OmenSpill *spill, uint32_t list, OmenKeyed *keyed, float *product)
 	{
 		spill->near[at + i] = keyed[i].value;
 		spill->near_product[at + i] = product[keyed[i].value];
+		spill->near_to[keyed[i].value]++;
 	}
 }
 
@@ -69,7 +74,9 @@ omen_spill_init(OmenSpill *spill, OmenArena *arena, const OmenByteRows *centroid
 	spill->near_count = lists - 1 < CANDIDATES ? lists - 1 : CANDIDATES;
 	spill->near = omen_arena_alloc(arena, (size_t) lists * spill->near_count, sizeof(uint32_t));
 	spill->near_product = omen_arena_alloc(arena, (size_t) lists * spill->near_count, sizeof(float));
-	if (keyed == NULL || product == NULL || spill->near == NULL || spill->near_product == NULL)
+	spill->near_to = omen_arena_zero(arena, lists, sizeof(uint32_t));
+	if (keyed == NULL || product == NULL || spill->near == NULL || spill->near_product == NULL ||
+		spill->near_to == NULL)
 		return OMEN_NO_MEMORY;
 	for (uint32_t l = 0; l < lists; l++)
 		find_near(spill, l, keyed, product);
@@ -103,6 +110,8 @@ omen_spill_assign(const OmenSpill *spill, const OmenByteRows *rows, const uint32
 			float		along;
 			float		cost;
 
+			if (spill->near_to[near[i]] > HUB_FACTOR * spill->near_count)
+				continue;
 			omen_simd->dots_i8(row, 1, centroids->values + (size_t) near[i] * dim, 1, dim, &bytes, 1);
 			product = product_of(rows, r, centroids, near[i], bytes);
 			along = own - first - product + near_product[i];

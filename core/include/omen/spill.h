@@ -22,6 +22,7 @@ typedef struct OmenSpill
 	uint32_t	near_count;
 	uint32_t   *near;			/* [lists][near_count] each centroid's nearest others */
 	float	   *near_product;	/* [lists][near_count] their inner products with it */
+	uint32_t   *near_to;		/* [lists] how many lists each is among the nearest of */
 } OmenSpill;
 
 /* For two centroids and more, which must stay.  OMEN_NO_MEMORY. */

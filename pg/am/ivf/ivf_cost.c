@@ -1,11 +1,21 @@
 /*
  * ivf_cost.c - what the planner is told.
  *
- * The planner compares an ordered index scan under a LIMIT with reading
- * everything and sorting.  The scan's own cost is nearly all up front (finding
- * the nearest); then each row costs its fetch.  A condition makes the planner
- * expect to fetch rows in proportion to its selectivity, which is what the
- * scan does, so very selective conditions lead it to another index and a sort.
+ * The planner compares an ordered scan under a LIMIT with reading and sorting
+ * all rows that qualify, found by the table or another index.  It takes of a
+ * path's cost the start and, of the rest, the share that LIMIT has of all rows;
+ * so the search for the LIMIT's rows is all start, and the rest is what more
+ * rows would take.
+ *
+ * How far a search goes depends on how many of the rows it meets qualify.
+ * Conditions on the index's own columns are tested before a distance is paid:
+ * more lists are probed, but no more rows are read.  Others are tested on the
+ * rows of the table: to find k of them, k / share are fetched.
+ *
+ * PostgreSQL adds the reading of as many rows as the selectivity says, and
+ * takes an ordered path of a selectivity below one for a bitmap's as well,
+ * without its order.  Ours would then be of no use, unless it has a range.  So
+ * the selectivity of the others is one, and what is added for it is taken off.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,39 +28,104 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
-#include "utils/float.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
 #include "utils/selfuncs.h"
+#include "utils/spccache.h"
 
 /*
- * Measured at 384 to 1,536 dimensions: a sign code takes about 1/100 of the
- * time of an operator call, a centroid code the same, a four-bit code and its
- * page about 40 times that of an operator, a row fetched for its distance
- * about 400.
+ * In times of cpu_operator_cost, which is taken for 10 ns (see vector_cost.c):
+ * a sign code or a centroid's; a posting's key; a four-bit code on its page;
+ * a row found in the table, its distance apart; starting at all.
  */
-#define COST_CODE (0.01 * cpu_operator_cost)
-#define COST_RECORD (40 * cpu_operator_cost)
-#define COST_FETCH (400 * cpu_operator_cost)
+#define CODE_UNITS 0.3
+#define KEY_UNITS 0.1
+#define RECORD_UNITS 40
+#define ROW_UNITS 200
+#define START_UNITS 2000
 /* Bounds that always hold cost three times as much, and let more records through than rows. */
-#define COST_RANGE_CODE (3 * COST_CODE)
+#define RANGE_CODE_UNITS (3 * CODE_UNITS)
 #define RANGE_RECORDS 3
-/* For ten rows: records read, and rows fetched. */
-#define RECORDS 60
-#define FETCHES 20
 
-/* Whether there is a condition on the vector. */
-static bool
-has_range(const IndexPath *path)
+/* Of what the index cannot do; infinity would become NaN on the way. */
+#define COST_NEVER 1e100
+
+/* The index's conditions. */
+typedef struct Conditions
 {
+	bool		range;			/* one of them is a range of the vector */
+	bool		keys;			/* some are on further columns */
+	Selectivity keys_share;		/* rows that meet those */
+	Selectivity share;			/* that meet all */
+} Conditions;
+
+static Conditions
+look_at_conditions(PlannerInfo *root, const IndexPath *path)
+{
+	Index		relid = path->indexinfo->rel->relid;
+	Conditions	conditions = {false, false, 1, 1};
+	List	   *keys = NIL;
 	ListCell   *cell;
 
 	foreach(cell, path->indexclauses)
 	{
 		IndexClause *clause = lfirst_node(IndexClause, cell);
 
-		if (clause->indexcol == 0 && IsA(linitial_node(RestrictInfo, clause->indexquals)->clause, OpExpr))
-			return true;
+		if (clause->indexcol > 0)
+			keys = list_concat(keys, clause->indexquals);
+		else
+			conditions.range |= IsA(linitial_node(RestrictInfo, clause->indexquals)->clause, OpExpr);
 	}
-	return false;
+	conditions.keys = keys != NIL;
+	conditions.keys_share = clauselist_selectivity(root, keys, relid, JOIN_INNER, NULL);
+	conditions.share = clauselist_selectivity(root, get_quals_from_indexclauses(path->indexclauses), relid,
+											  JOIN_INNER, NULL);
+	return conditions;
+}
+
+/* What PostgreSQL adds for reading every row of the table, in its order: see cost_index(). */
+static Cost
+added_for_rows(PlannerInfo *root, const IndexPath *path)
+{
+	RelOptInfo *rel = path->indexinfo->rel;
+	List	   *others = NIL;
+	QualCost	quals;
+	double		random_page;
+	double		next_page;
+	ListCell   *cell;
+
+	foreach(cell, path->indexinfo->indrestrictinfo)
+	{
+		RestrictInfo *info = lfirst_node(RestrictInfo, cell);
+
+		if (!info->pseudoconstant && !is_redundant_with_indexclauses(info, path->indexclauses))
+			others = lappend(others, info);
+	}
+	cost_qual_eval(&quals, others, root);
+	get_tablespace_page_costs(rel->reltablespace, &random_page, &next_page);
+	return rel->tuples * (cpu_tuple_cost + quals.per_tuple) +
+		(rel->pages > 0 ? random_page + (rel->pages - 1) * next_page : 0);
+}
+
+/* Pages in no order: as PostgreSQL charges a bitmap's, in memory or not. */
+static Cost
+cost_of_pages(PlannerInfo *root, const IndexPath *path, double rows)
+{
+	RelOptInfo *rel = path->indexinfo->rel;
+	double		pages = index_pages_fetched(rows, rel->pages, path->indexinfo->pages, root);
+	double		random_page;
+	double		next_page;
+
+	get_tablespace_page_costs(rel->reltablespace, &random_page, &next_page);
+	pages = Min(pages, Max(rel->pages, 1));
+	return pages * (random_page - (random_page - next_page) * sqrt(pages / Max(rel->pages, 1)));
+}
+
+/* Lists probed for the nearest `rows` rows of all. */
+static double
+lists_probed(double lists, double rows)
+{
+	return Min(lists, (10 + sqrt(lists)) * pow(Max(rows / 10, 1), 0.4));
 }
 
 void
@@ -61,25 +136,54 @@ ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	IndexOptInfo *index = path->indexinfo;
 	double		rows = Max(index->tuples, 1);
 	double		lists = omen_ivf_lists_for((uint64) rows);
-	double		probed = Min(lists, 10 + sqrt(lists));
+	Conditions	conditions = look_at_conditions(root, path);
+	double		qualify = Max(index->rel->rows, 1) / Max(index->rel->tuples, 1);
+	QualCost	distance;
+	Cost		row;
+	Cost		rest;
+	double		wanted;
+	double		met;
+	double		fetched;
+	double		probed;
 
-	*selectivity = clauselist_selectivity(root, get_quals_from_indexclauses(path->indexclauses),
-										  index->rel->relid, JOIN_INNER, NULL);
-	*correlation = 0;
+	*selectivity = conditions.share;
+	*correlation = 1;
 	*pages = index->pages;
 	if (path->indexorderbys == NIL)
 	{
-		if (has_range(path))
+		/* Good for nothing but distances. */
+		*startup = *total = COST_NEVER;
+		if (conditions.range)
 		{
-			*startup = (lists + rows) * COST_RANGE_CODE;
-			*total = *startup + Min(rows, rows * *selectivity * RANGE_RECORDS) * COST_RECORD;
+			*startup = (START_UNITS + (lists + rows) * RANGE_CODE_UNITS) * cpu_operator_cost;
+			*total = *startup + Min(rows, rows * *selectivity * RANGE_RECORDS) * RECORD_UNITS * cpu_operator_cost;
+			*correlation = 0;
 		}
-		else
-			/* Good for nothing but distances. */
-			*startup = *total = get_float8_infinity();
 		return;
 	}
-	*startup = (lists + rows * probed / lists) * COST_CODE;
-	*startup += Min(rows, RECORDS) * COST_RECORD + Min(rows, FETCHES) * COST_FETCH;
-	*total = *startup + rows * (COST_CODE + COST_RECORD + COST_FETCH + cpu_index_tuple_cost);
+	cost_qual_eval_node(&distance, (Node *) path->indexorderbys, root);
+	row = (ROW_UNITS + 2 * RECORD_UNITS) * cpu_operator_cost + distance.per_tuple;
+
+	/* So many rows that qualify; so many of the index's, near or far, to find them; so many of those read. */
+	wanted = root->limit_tuples > 0 ? root->limit_tuples : 25;
+	wanted = Min(wanted, rows * qualify);
+	met = Min(rows, wanted / Max(qualify, 1e-9));
+	fetched = Min(rows * conditions.keys_share, 10 + 1.3 * met * conditions.keys_share);
+	probed = lists_probed(lists, met);
+
+	*startup = (START_UNITS + lists * CODE_UNITS) * cpu_operator_cost;
+	*startup += rows * probed / lists * cpu_operator_cost *
+		(conditions.keys ? KEY_UNITS + conditions.keys_share * CODE_UNITS : CODE_UNITS);
+	*startup += fetched * row + cost_of_pages(root, path, fetched);
+	if (conditions.range)
+	{
+		*total = *startup + (lists + rows) * RANGE_CODE_UNITS * cpu_operator_cost;
+		return;
+	}
+	*selectivity = 1;
+	rest = rows * CODE_UNITS * cpu_operator_cost + rows * conditions.keys_share * row +
+		cost_of_pages(root, path, rows * conditions.keys_share);
+	/* LIMIT will add its share of the rest, but its rows are in the start. */
+	*startup = Max(*startup - rest * wanted / Max(rows * qualify, 1), 0);
+	*total = *startup + rest - added_for_rows(root, path);
 }

@@ -11,6 +11,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/table.h"
 #include "am/ivf/ivf_scan.h"
 #include "nodes/tidbitmap.h"
 #include "pgstat.h"
@@ -143,11 +144,29 @@ take_into_bitmap(void *context, const OmenTid *tids, uint32_t count)
 	return OMEN_OK;
 }
 
+/*
+ * Without a range the index can say nothing: rows without a vector are not in
+ * it.  Its cost is such that no plan asks for that unless all else is forbidden.
+ */
+static int64
+take_every_page(Relation index, TIDBitmap *bitmap)
+{
+	Relation	table = table_open(index->rd_index->indrelid, NoLock);
+	BlockNumber blocks = RelationGetNumberOfBlocks(table);
+
+	table_close(table, NoLock);
+	for (BlockNumber block = 0; block < blocks; block++)
+		tbm_add_page(bitmap, block);
+	return 0;
+}
+
 int64
 ivf_get_bitmap(IndexScanDesc scan, TIDBitmap *bitmap)
 {
 	BitmapTaker taker = {scan->indexRelation, bitmap, 0};
 
+	if (ivf_range_key(scan) == NULL)
+		return take_every_page(scan->indexRelation, bitmap);
 	search_range(scan, take_into_bitmap, &taker);
 	return taker.count;
 }

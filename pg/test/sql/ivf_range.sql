@@ -204,3 +204,12 @@ INSERT INTO ivf_range SELECT id + 10000 * n, seventh, v, h FROM ivf_range, gener
 VACUUM ANALYZE ivf_range;
 SELECT op, ranges, rows_found > 5000 AS enough, differ FROM unnest(ARRAY['<->', '<#>', '<=>']) op, pg_temp.compare_ranges('v', op, 10) ORDER BY op;
 DROP TABLE ivf_range, ivf_range_late, ivf_range_any CASCADE;
+
+-- an ordered path is no bitmap's: without a range the index is of no use for one
+CREATE TABLE ivf_range_other AS SELECT id::int, (id % 3)::int AS third, a::vector(4) AS v FROM pg_temp.clustered(300, 4);
+CREATE INDEX ON ivf_range_other USING ivf (v, third);
+ANALYZE ivf_range_other;
+SELECT pg_temp.force('bitmap');
+SELECT bool_or(line ~ 'Bitmap') AS by_bitmap FROM pg_temp.plan_of('SELECT v FROM ivf_range_other WHERE third = 1 ORDER BY v <-> ''[0,0,0,0]'' LIMIT 1000') line;
+SELECT pg_temp.plan_as_usual();
+DROP TABLE ivf_range_other;

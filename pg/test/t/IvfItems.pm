@@ -156,10 +156,15 @@ sub index_is_right
 	my ($by_index, $exact) = split /\n/, $node->safe_psql('postgres',
 		"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT all_rows(true); SELECT all_rows(false); COMMIT");
 	my $good = is($by_index, $exact, "$what: every row is found by index, once");
-	is($node->safe_psql('postgres', "SELECT * FROM vector_check('items_index')"), '', "$what: nothing is wrong with any page");
+	my $am = $node->safe_psql('postgres',
+		"SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE relname = 'items_index'");
+	# only an ivf index has a check of its own
+	is($node->safe_psql('postgres', "SELECT * FROM vector_check('items_index')"), '', "$what: nothing is wrong with any page")
+	  if $am eq 'ivf';
 	my $recall = $node->safe_psql('postgres',
-		'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT items_recall(20); COMMIT');
+		'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT items_recall(60); COMMIT');
 
+	note("$what: recall $recall");
 	return cmp_ok($recall, '>=', $recall_min // 0.85, "$what: and the nearest first ($exact)") && $good;
 }
 
