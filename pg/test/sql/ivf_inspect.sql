@@ -143,7 +143,8 @@ INSERT INTO ivf_inspect_few SELECT * FROM ivf_inspect_few WHERE id <= 1003 UNION
 CREATE INDEX ivf_inspect_few_l2 ON ivf_inspect_few USING ivf (v);
 CREATE INDEX ivf_inspect_few_ip ON ivf_inspect_few USING ivf (v vector_ip_ops);
 CREATE INDEX ivf_inspect_few_cosine ON ivf_inspect_few USING ivf (v vector_cosine_ops) WHERE id > 1001;
-SELECT index, k, queries, recall, worst_twentieth
+-- bounds of codes hold very probably, not always
+SELECT index, k, queries, recall > 0.95 AS recall, worst_twentieth > 0.7 AS worst_twentieth
 FROM unnest('{ivf_inspect_few_l2,ivf_inspect_few_ip,ivf_inspect_few_cosine}'::regclass[]) index, unnest('{1,5,100}'::int[]) k, vector_recall(index, 100, k);
 SELECT queries, recall FROM vector_recall('ivf_inspect_empty_v');
 SELECT pg_temp.try('SELECT vector_recall(''ivf_inspect_v'', 0)'), pg_temp.try('SELECT vector_recall(''ivf_inspect_v'', k => -1)');
