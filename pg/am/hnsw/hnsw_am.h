@@ -43,11 +43,14 @@ typedef struct HnswOptions
 #define HNSW_EF_CONSTRUCTION_DEFAULT 64
 #define HNSW_EF_SEARCH_DEFAULT 40
 
-/* ---- operator classes: as those of ivf ---- */
+/* ---- operator classes: pgvector's (hnsw_opclass.c) ---- */
 
-#define HNSW_DISTANCE_PROC IVF_DISTANCE_PROC
-#define HNSW_TYPE_PROC IVF_TYPE_PROC
-#define HNSW_PROC_COUNT IVF_PROC_COUNT
+#define HNSW_DISTANCE_PROC 1	/* (type, type) returns float8 */
+#define HNSW_NORM_PROC 2		/* (type) returns float8: there when the metric is cosine */
+#define HNSW_SUPPORT_PROC 3		/* (internal) returns internal: pgvector's, of no use here */
+#define HNSW_PROC_COUNT 3
+
+extern const IvfType *hnsw_type(Relation index);
 
 /* ---- the model: what never changes about an index (hnsw_model.c) ---- */
 

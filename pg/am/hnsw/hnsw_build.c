@@ -299,7 +299,7 @@ static void
 build_fork(HnswBuild *build, Relation heap, Relation index, IndexInfo *info, ForkNumber fork)
 {
 	HnswOptions *options = (HnswOptions *) index->rd_options;
-	const IvfType *type = ivf_type(index);
+	const IvfType *type = hnsw_type(index);
 	uint32		dim = (uint32) ivf_dimensions(index);
 	OmenGraphStore store;
 	uint64		seed;

@@ -37,7 +37,7 @@ begin_insert(Relation index, IndexInfo *info)
 	insert = palloc0(sizeof(HnswInsert));
 	hnsw_read_meta(index, &meta);
 	model = hnsw_model(index, &meta, info->ii_Context);
-	hnsw_vector_init(&insert->vector, model, ivf_type(index));
+	hnsw_vector_init(&insert->vector, model, hnsw_type(index));
 	store = hnsw_store(&insert->store, index, model);
 	ivf_arena_init(&insert->arena, info->ii_Context);
 	if (omen_graph_work_init(&insert->work, &insert->arena, &model->space, &store, model->m,

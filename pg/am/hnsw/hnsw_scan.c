@@ -55,7 +55,7 @@ hnsw_begin_scan(Relation index, int keys, int orderbys)
 	IndexScanDesc scan = RelationGetIndexScan(index, keys, orderbys);
 	HnswScan   *hnsw = palloc0(sizeof(HnswScan));
 
-	hnsw->type = ivf_type(index);
+	hnsw->type = hnsw_type(index);
 	hnsw->context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
 	scan->opaque = hnsw;
 	return scan;
@@ -133,6 +133,9 @@ start(IndexScanDesc scan, HnswScan *hnsw)
 													 hnsw->model->dim);
 	}
 	ordered_rows_begin(&hnsw->rows, scan, query, hnsw->context);
+	/* The operator class has the inner product of unit vectors, which rows of the table are not. */
+	if (hnsw->type->metric == OMEN_COSINE)
+		hnsw->rows.distance = &order->sk_func;
 	hnsw->node_count = (double) RelationGetNumberOfBlocks(index) * hnsw->model->per_page[OMEN_HNSW_NODES];
 	hnsw->nodes_asked = hnsw->rows.wanted >= 0 ? Max(hnsw->rows.wanted, 1) : ROWS_UNKNOWN;
 	/* The planner's guess of how many rows qualify tells how many to ask for. */

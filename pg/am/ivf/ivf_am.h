@@ -65,6 +65,14 @@ typedef struct IvfType
 
 extern const IvfType *ivf_type(Relation index);
 
+/* The functions of IVF_TYPE_PROC. */
+extern Datum ivf_vector_l2_type(PG_FUNCTION_ARGS);
+extern Datum ivf_vector_ip_type(PG_FUNCTION_ARGS);
+extern Datum ivf_vector_cosine_type(PG_FUNCTION_ARGS);
+extern Datum ivf_halfvec_l2_type(PG_FUNCTION_ARGS);
+extern Datum ivf_halfvec_ip_type(PG_FUNCTION_ARGS);
+extern Datum ivf_halfvec_cosine_type(PG_FUNCTION_ARGS);
+
 /* Dimensions from the column's type modifier; an error when it has none. */
 extern int	ivf_dimensions(Relation index);
 
