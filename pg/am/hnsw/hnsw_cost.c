@@ -14,7 +14,7 @@
 #include "am/hnsw/hnsw_am.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
-#include "utils/float.h"
+#include "page/foreign_index.h"
 #include "utils/selfuncs.h"
 
 /* Measured at 768 dimensions: a node takes about as long as an operator call, a fetched row 400 times that. */
@@ -24,6 +24,8 @@
 #define NODES_EACH 14
 /* For ten rows. */
 #define FETCHES 20
+/* Infinity would become NaN on the way. */
+#define COST_NEVER 1e100
 
 void
 hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
@@ -37,10 +39,10 @@ hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	*selectivity = 1;
 	*correlation = 0;
 	*pages = index->pages;
-	if (path->indexorderbys == NIL)
+	/* Good for nothing but an order by distance, and in pgvector's format not for that. */
+	if (path->indexorderbys == NIL || foreign_index_path(path))
 	{
-		/* Good for nothing but an order by distance. */
-		*startup = *total = get_float8_infinity();
+		*startup = *total = COST_NEVER;
 		return;
 	}
 	*startup = Min(rows, nodes) * COST_NODE + Min(rows, FETCHES) * COST_FETCH;

@@ -10,6 +10,7 @@
 #include "compat.h"
 
 #include "am/hnsw/hnsw_am.h"
+#include "page/foreign_index.h"
 #include "utils/memutils.h"
 
 /* Kept for the statement in indexInfo->ii_AmCache. */
@@ -93,6 +94,11 @@ hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relati
 
 	if (isnull[0])
 		return false;
+	if (indexInfo->ii_AmCache == NULL && foreign_index(index))
+	{
+		foreign_index_stamp(index);
+		return false;
+	}
 	insert = begin_insert(index, indexInfo);
 	insert->store.index = insert->store.reader.relation = index;
 	old = MemoryContextSwitchTo(insert->context);

@@ -11,6 +11,7 @@
 #include "compat.h"
 
 #include "am/hnsw/hnsw_am.h"
+#include "page/foreign_index.h"
 #include "utils/memutils.h"
 
 /* Models nobody uses are kept up to this number; one is at most a few hundred kilobytes. */
@@ -29,6 +30,8 @@ hnsw_read_meta(Relation index, OmenHnswMeta *meta)
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	status = omen_hnsw_meta_check(BufferGetPage(buffer), meta, &err);
 	UnlockReleaseBuffer(buffer);
+	if (status != OMEN_OK && foreign_index(index))
+		foreign_index_refuse(index);
 	if (status != OMEN_OK)
 		index_page_report(index, status, err.text);
 }

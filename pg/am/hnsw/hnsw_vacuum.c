@@ -19,6 +19,7 @@
 
 #include "am/hnsw/hnsw_am.h"
 #include "commands/vacuum.h"
+#include "page/foreign_index.h"
 #include "utils/memutils.h"
 #include "wal/page_edit.h"
 
@@ -399,9 +400,16 @@ hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		.callback = callback,
 		.callback_state = callback_state,
 	};
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext context;
+	MemoryContext old;
 
+	if (foreign_index(info->index))
+	{
+		foreign_index_stamp(info->index);
+		return stats;
+	}
+	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
 	if (stats == NULL)
 		stats = MemoryContextAllocZero(old, sizeof(IndexBulkDeleteResult));
 	vacuum.stats = stats;
