@@ -19,7 +19,7 @@ export PG_VERSION JOBS BENCH_PEER
 B := $(CURDIR)/build
 PRIVATE_PG_CONFIG := $(B)/lib/postgresql/$(PG_VERSION)/bin/pg_config
 
-.PHONY: build run test torture bench fuzz coverage check-layers check-format \
+.PHONY: build run test test-clients torture bench fuzz coverage check-layers check-format \
 	install deps clean help
 
 ## build: (the default) everything into build/: build/bin/omendb and its own PostgreSQL
@@ -35,6 +35,11 @@ run: build
 test: build
 	@tools/install_packages.sh test
 	@tests/run $(B)
+
+## test-clients: pgvector's clients in seven languages, unmodified, against a server of ours
+test-clients: build
+	@tools/install_packages.sh test clients
+	@RUN_CLIENTS=1 tests/run $(B) ^tests/clients/
 
 ## torture: make test with the long tests, as before a release
 torture: build

@@ -2,7 +2,7 @@
 #
 # install_packages.sh - install what a task needs and the machine lacks.
 #
-#   tools/install_packages.sh GROUP...     groups: build test coverage fuzz bench
+#   tools/install_packages.sh GROUP...     groups: build test clients coverage fuzz bench
 #
 # The usual case, nothing missing, must cost next to nothing: it runs before
 # every build.  What is missing is named with its reason before anything
@@ -49,6 +49,10 @@ packages()
 	test gcc-aarch64-linux-gnu builds the ARM kernels
 	test libc6-dev-arm64-cross and their C library
 	test qemu-user runs them here
+	test python3-venv runs the clients of Python apart from the system's
+	clients ruby runs the client of Ruby
+	clients ruby-pg PostgreSQL's driver for it
+	clients ruby-sequel and an ORM over that
 	coverage gcovr adds up line coverage
 	fuzz clang-14 compiles the fuzz targets
 	fuzz libclang-rt-14-dev the fuzzer and the sanitizers to link
@@ -144,7 +148,7 @@ main()
 	fi
 	if (($# == 0))
 	then
-		fail "which packages?  Name one or more of: build test coverage fuzz bench"
+		fail "which packages?  Name one or more of: build test clients coverage fuzz bench"
 	fi
 	while read -r package why
 	do
@@ -153,7 +157,7 @@ main()
 	done < <(wanted "$@")
 	if ((${#names[@]} == 0))
 	then
-		fail "no such group of packages: $*.  There are: build test coverage fuzz bench"
+		fail "no such group of packages: $*.  There are: build test clients coverage fuzz bench"
 	fi
 	if ! command -v dpkg-query >/dev/null
 	then

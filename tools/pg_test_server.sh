@@ -13,9 +13,10 @@
 #   tools/pg_test_server.sh psql -c "select '[1,2]'::vector <-> '[3,4]'"
 #   tools/pg_test_server.sh make -C build/pg installcheck
 #
-# OMENDB_TEST_CONF may name a file that is appended to postgresql.conf, and
-# OMENDB_TEST_BUILD another build folder.  Nothing is synced to disk here: never use
-# it to test durability.
+# OMENDB_TEST_CONF may name a file that is appended to postgresql.conf,
+# OMENDB_TEST_BUILD another build folder, OMENDB_TEST_PORT another port than 5432,
+# for who listens on more than the socket.  Nothing is synced to disk here: never
+# use it to test durability.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
@@ -23,6 +24,7 @@ set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)
 build=${OMENDB_TEST_BUILD:-$source/build}
 version=${PG_VERSION:-15}
+port=${OMENDB_TEST_PORT:-5432}
 
 if [[ ! -x $build/lib/postgresql/$version/bin/postgres ]]
 then
@@ -57,6 +59,7 @@ then
 fi
 cat >>data/postgresql.conf <<EOF
 listen_addresses = ''
+port = $port
 unix_socket_directories = '$scratch'
 fsync = off
 max_wal_size = 1GB
@@ -72,7 +75,7 @@ then
 fi
 cd - >/dev/null
 
-export PATH=$bin:$build/bin:$PATH PGHOST=$scratch PGPORT=5432 PGUSER=test PGDATABASE=test
+export PATH=$bin:$build/bin:$PATH PGHOST=$scratch PGPORT=$port PGUSER=test PGDATABASE=test
 unset PGDATA PGSERVICE PGPASSWORD
 createdb test
 if [[ -f $scratch/prefix/share/postgresql/$version/extension/vector.control ]]
