@@ -16,9 +16,6 @@
 
 #include "omen/hnsw.h"
 
-/* As ivf takes it: a multiple of the codes' error that is hardly ever exceeded. */
-#define EPSILON 2.4f
-
 uint32_t
 omen_hnsw_code_bytes(uint32_t dim_padded, uint32_t bits)
 {
@@ -71,9 +68,8 @@ distance(const OmenGraphSpace *space, const void *context, const uint8_t *payloa
 	estimate = factors.add + query->norm_sq - 2 * factors.scale * product -
 		2 * query->lift * (factors.lift > 0 ? factors.lift : 0);
 	if (bound != NULL)
-		*bound = EPSILON * factors.error * query->norm;
-	/* NaN, too, comes only from pages that are damaged, and is far away. */
-	return estimate < OMEN_ADD_LAST ? estimate : OMEN_ADD_LAST;
+		*bound = OMEN_EPSILON_DEFAULT * factors.error * query->norm;
+	return omen_hnsw_bounded(estimate);
 }
 
 static void
@@ -182,26 +178,4 @@ omen_hnsw_query(const OmenHnswCodes *codes, const OmenPoint *point, float lift, 
 	query->norm = sqrtf(norm_sq);
 	query->norm_sq = norm_sq + query->lift * query->lift;
 	query->sum = sum;
-}
-
-OmenStatus
-omen_hnsw_meta_check(const void *page, OmenHnswMeta *meta, OmenError *err)
-{
-	const OmenPageTrailer *trailer = omen_page_trailer_const(page);
-
-	memcpy(meta, omen_page_body_const(page), sizeof(*meta));
-	if (trailer->magic != OMEN_PAGE_MAGIC || trailer->kind != OMEN_PAGE_META || meta->magic != OMEN_HNSW_MAGIC)
-		return omen_fail(err, OMEN_CORRUPT, "its first block is not the meta page of an hnsw index");
-	if (trailer->version != OMEN_PAGE_VERSION)
-		return omen_fail(err, OMEN_UNSUPPORTED, "its pages have format version %u, this build reads %u",
-						 trailer->version, OMEN_PAGE_VERSION);
-	if (meta->version != OMEN_HNSW_VERSION)
-		return omen_fail(err, OMEN_UNSUPPORTED, "it has format version %u, this build reads %u",
-						 meta->version, OMEN_HNSW_VERSION);
-	if (meta->dim < 1 || meta->dim > 16000 || meta->metric < OMEN_L2 || meta->metric > OMEN_COSINE ||
-		meta->m < 2 || meta->m > OMEN_GRAPH_M_MAX || meta->ef_construction < 1 || meta->ef_construction > 100000 ||
-		meta->code_bits != omen_hnsw_code_bits(omen_dim_padded(meta->dim), meta->m) ||
-		(meta->entry_number != OMEN_GRAPH_NONE && meta->entry_level > OMEN_GRAPH_LEVEL_MAX))
-		return omen_fail(err, OMEN_CORRUPT, "its meta page holds impossible numbers");
-	return OMEN_OK;
 }

@@ -230,7 +230,7 @@ test_meta(void **state)
 		.metric = OMEN_L2,
 		.m = 16,
 		.ef_construction = 64,
-		.code_bits = 4,
+		.bits = 4,
 		.entry_number = 5,
 		.entry_level = 2,
 	};
@@ -241,12 +241,12 @@ test_meta(void **state)
 	memcpy(omen_page_body(page), &good, sizeof(good));
 	assert_int_equal(omen_hnsw_meta_check(page, &meta, &err), OMEN_OK);
 	assert_memory_equal(&meta, &good, sizeof(good));
-	for (uint32_t field = 0; field < 12; field++)
+	for (uint32_t field = 0; field < 19; field++)
 	{
 		uint32_t	number = 0xFFFFFFFF;
 
-		/* seed, identity, the lift, and the entry's number may be anything */
-		if ((field >= 4 && field <= 7) || field == 11)
+		/* seed, identity, the lift, the entry's number and blocks may be anything */
+		if ((field >= 4 && field <= 7) || field == 11 || field == 12 || (field >= 14 && field <= 16))
 			continue;
 		memcpy(omen_page_body(page), &good, sizeof(good));
 		memcpy(omen_page_body(page) + 4 * field, &number, sizeof(number));

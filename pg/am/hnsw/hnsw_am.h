@@ -50,7 +50,17 @@ typedef struct HnswOptions
 #define HNSW_SUPPORT_PROC 3		/* (internal) returns internal: pgvector's, of no use here */
 #define HNSW_PROC_COUNT 3
 
-extern const IvfType *hnsw_type(Relation index);
+typedef struct HnswType
+{
+	OmenHnswForm form;			/* what becomes of a vector */
+	uint32		metric;			/* as in the meta page */
+	IvfType		dense;			/* codes, levels: how to read it */
+} HnswType;
+
+extern const HnswType *hnsw_type(Relation index);
+
+/* Dimensions from the column's type modifier; an error when it has none, or too many. */
+extern uint32 hnsw_dimensions(Relation index);
 
 /* ---- the model: what never changes about an index (hnsw_model.c) ---- */
 
@@ -61,15 +71,20 @@ typedef struct HnswModel
 	int			users;
 	uint64		last_used;
 	uint64		identity;
-	OmenMetric	metric;
+	OmenHnswForm form;
+	uint32		metric;
 	uint32		dim;
 	uint32		m;
 	uint32		ef_construction;
 	float		lift_sq;
-	OmenRotation rotation;
-	float	   *mean;			/* [dim_padded] */
-	float	   *zeros;			/* [dim_padded] */
-	OmenHnswCodes codes;
+	OmenRotation rotation;		/* codes */
+	float	   *mean;			/* codes: [dim_padded] */
+	float	   *zeros;			/* codes: [dim_padded] */
+	uint32		mean_bytes;		/* in pages; none but for codes */
+	OmenHnswCodes codes;		/* of these, that of the form */
+	OmenHnswLevels levels;
+	OmenHnswBits bits;
+	OmenHnswSparse sparse;
 	OmenGraphSpace space;
 	uint32		item_bytes[OMEN_HNSW_PLACES];
 	uint32		per_page[OMEN_HNSW_PLACES];
@@ -78,31 +93,63 @@ typedef struct HnswModel
 
 extern void hnsw_read_meta(Relation index, OmenHnswMeta *meta);
 
+/* How large payloads are, from what else is in *meta, as long as nothing is known of rows. */
+extern void hnsw_meta_shape(OmenHnswMeta *meta);
+
 /* Whatever follows from *meta, the mean left at zero. */
 extern HnswModel *hnsw_model_new(Relation index, const OmenHnswMeta *meta, MemoryContext parent);
 
 /* The model of *meta, from pages unless this backend has it.  Held until `holder` is reset or deleted. */
 extern HnswModel *hnsw_model(Relation index, const OmenHnswMeta *meta, MemoryContext holder);
 
-/* A row or query on its way into the index. */
+/* ---- a row or query on its way into the index (hnsw_vector.c) ---- */
+
 typedef struct HnswVector
 {
 	const HnswModel *model;
-	const IvfType *type;
-	OmenPoint	point;
-	float	   *room;			/* [dim] */
-	float	   *scratch;		/* [dim_padded] */
+	const HnswType *type;
+	OmenPoint	point;			/* codes */
+	float	   *room;			/* codes, levels: [dim] */
+	float	   *scratch;		/* codes: [dim_padded] */
+	OmenKeyed  *order;			/* sparse: [OMEN_HNSW_ELEMENTS_MAX] */
+	double		norm_sq;		/* of a search's query, codes and sparse */
 	uint8	   *payload;
-	OmenHnswQuery *query;
+	void	   *query;
 } HnswVector;
 
-extern void hnsw_vector_init(HnswVector *vector, const HnswModel *model, const IvfType *type);
+extern void hnsw_vector_init(HnswVector *vector, const HnswModel *model, const HnswType *type);
 
-/* Fills in payload and query of a row. */
+/* Fills in payload and query of a row (detoasted, as all values here). */
 extern void hnsw_vector_row(HnswVector *vector, Datum value);
 
 /* Fills in the query of a search. */
 extern void hnsw_vector_query(HnswVector *vector, Datum value);
+
+/* What an index is fitted to before it is built. */
+typedef struct HnswLook
+{
+	uint32		rows;
+	double	   *sum;			/* codes: [dim_padded] of coordinates */
+	double		longest_sq;
+	uint32	   *elements;		/* sparse: [HNSW_LOOK_ROWS], how many each row has */
+} HnswLook;
+
+#define HNSW_LOOK_ROWS 1000
+/* Elements of a sparse row that an index made on an empty table has room for. */
+#define HNSW_ELEMENTS_UNKNOWN 256
+
+extern void hnsw_look_init(HnswLook *look, const HnswModel *model);
+extern void hnsw_look_at(HnswLook *look, HnswVector *vector, Datum value);
+
+/* Whether rows of this form are to be looked at. */
+static inline bool
+hnsw_wants_look(OmenHnswForm form)
+{
+	return form == OMEN_HNSW_CODES || form == OMEN_HNSW_SPARSE;
+}
+
+/* Enters what was found into model and *meta; whether the latter wants another model now. */
+extern bool hnsw_look_finish(HnswLook *look, HnswModel *model, OmenHnswMeta *meta);
 
 /* ---- pages as a store of nodes (hnsw_store.c) ---- */
 

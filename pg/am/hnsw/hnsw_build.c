@@ -23,9 +23,8 @@
 #include "utils/memutils.h"
 #include "utils/sampling.h"
 
-/* Blocks and rows that the mean is found from: it is only an origin, chosen to keep codes precise. */
+/* Blocks that the rows to be looked at come from: what is found only keeps codes precise, and short. */
 #define LOOK_BLOCKS 300
-#define LOOK_ROWS 1000
 
 typedef struct HnswBuild
 {
@@ -40,10 +39,7 @@ typedef struct HnswBuild
 	OmenRandom	random;
 	double		rows;
 
-	/* the mean */
-	double	   *sum;			/* [dim_padded] */
-	uint32		looked_at;
-	float		longest_sq;
+	HnswLook	look;
 
 	/* the graph */
 	bool		in_pages;
@@ -53,41 +49,31 @@ typedef struct HnswBuild
 	OmenGraphWork work;
 } HnswBuild;
 
-/* ---- the mean ---- */
+/* ---- what the index is fitted to ---- */
 
 static void
 look_at_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
 {
 	HnswBuild  *build = state;
-	OmenPoint  *point = &build->vector.point;
 	MemoryContext old;
 
-	if (isnull[0] || build->looked_at >= LOOK_ROWS)
+	if (isnull[0] || build->look.rows >= HNSW_LOOK_ROWS)
 		return;
 	old = MemoryContextSwitchTo(build->row_context);
-	/* Neither mean nor lift are known yet: the lift of a row is less its own squared length. */
-	ivf_point_from_datum(build->vector.type, &build->model->rotation, build->model->metric, NULL, 0,
-						 PointerGetDatum(PG_DETOAST_DATUM(values[0])), build->vector.room, build->vector.scratch,
-						 point);
+	hnsw_look_at(&build->look, &build->vector, PointerGetDatum(PG_DETOAST_DATUM(values[0])));
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->row_context);
-	if (point->last)
-		return;
-	for (uint32 d = 0; d < build->model->codes.dim_padded; d++)
-		build->sum[d] += point->vector[d];
-	build->longest_sq = Max(build->longest_sq, -point->lift_sq);
-	build->looked_at++;
 }
 
 static void
-look_at_table(HnswBuild *build)
+look_at_table(HnswBuild *build, const HnswType *type)
 {
 	BlockNumber total = RelationGetNumberOfBlocks(build->heap);
 	BlockSamplerData sampler;
 
-	build->sum = palloc0(build->model->codes.dim_padded * sizeof(double));
+	hnsw_look_init(&build->look, build->model);
 	BlockSampler_Init(&sampler, total, LOOK_BLOCKS, (uint32) omen_random_next(&build->random));
-	while (BlockSampler_HasMore(&sampler) && build->looked_at < LOOK_ROWS)
+	while (BlockSampler_HasMore(&sampler) && build->look.rows < HNSW_LOOK_ROWS)
 	{
 		CHECK_FOR_INTERRUPTS();
 		/* Rows of any visibility will do, but a concurrent build has a snapshot to go by. */
@@ -95,11 +81,12 @@ look_at_table(HnswBuild *build)
 									 !build->info->ii_Concurrent, false,
 									 BlockSampler_Next(&sampler), 1, look_at_row, build, NULL);
 	}
-	for (uint32 d = 0; d < build->model->codes.dim_padded && build->looked_at > 0; d++)
-		build->model->mean[d] = (float) (build->sum[d] / build->looked_at);
-	/* Some rows not looked at will be longer. */
-	build->model->lift_sq = build->meta.lift_sq = 1.2f * build->longest_sq;
-	pfree(build->sum);
+	if (hnsw_look_finish(&build->look, build->model, &build->meta))
+	{
+		MemoryContextDelete(build->model->context);
+		build->model = hnsw_model_new(build->index, &build->meta, CurrentMemoryContext);
+		hnsw_vector_init(&build->vector, build->model, type);
+	}
 }
 
 /* ---- writing ---- */
@@ -130,7 +117,7 @@ write_meta(HnswBuild *build)
 static void
 write_mean(HnswBuild *build)
 {
-	uint32		bytes = build->model->codes.dim_padded * sizeof(float);
+	uint32		bytes = build->model->mean_bytes;
 
 	for (uint32 sequence = 0; sequence * OMEN_BODY_BYTES < bytes; sequence++)
 	{
@@ -299,8 +286,7 @@ static void
 build_fork(HnswBuild *build, Relation heap, Relation index, IndexInfo *info, ForkNumber fork)
 {
 	HnswOptions *options = (HnswOptions *) index->rd_options;
-	const IvfType *type = hnsw_type(index);
-	uint32		dim = (uint32) ivf_dimensions(index);
+	const HnswType *type = hnsw_type(index);
 	OmenGraphStore store;
 	uint64		seed;
 
@@ -316,7 +302,8 @@ build_fork(HnswBuild *build, Relation heap, Relation index, IndexInfo *info, For
 	build->meta = (OmenHnswMeta) {
 		.magic = OMEN_HNSW_MAGIC,
 		.version = OMEN_HNSW_VERSION,
-		.dim = dim,
+		.dim = hnsw_dimensions(index),
+		.form = type->form,
 		.metric = type->metric,
 		.seed = seed,
 		.identity = omen_random_next(&build->random),
@@ -329,12 +316,12 @@ build_fork(HnswBuild *build, Relation heap, Relation index, IndexInfo *info, For
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("ef_construction must be at least twice m")));
-	build->meta.code_bits = omen_hnsw_code_bits(omen_dim_padded(dim), build->meta.m);
+	hnsw_meta_shape(&build->meta);
 	build->model = hnsw_model_new(index, &build->meta, CurrentMemoryContext);
 	hnsw_vector_init(&build->vector, build->model, type);
 	UnlockReleaseBuffer(next_page(build, OMEN_META_BLOCK));
-	if (heap != NULL)
-		look_at_table(build);
+	if (heap != NULL && hnsw_wants_look(type->form))
+		look_at_table(build, type);
 	write_mean(build);
 
 	ivf_arena_init(&build->arena, CurrentMemoryContext);

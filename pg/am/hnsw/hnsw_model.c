@@ -36,29 +36,69 @@ hnsw_read_meta(Relation index, OmenHnswMeta *meta)
 		index_page_report(index, status, err.text);
 }
 
-HnswModel *
-hnsw_model_new(Relation index, const OmenHnswMeta *meta, MemoryContext parent)
+void
+hnsw_meta_shape(OmenHnswMeta *meta)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "hnsw model", ALLOCSET_SMALL_SIZES);
-	HnswModel  *model = MemoryContextAllocZero(context, sizeof(HnswModel));
+	if (meta->form == OMEN_HNSW_CODES)
+		meta->bits = omen_hnsw_code_bits(omen_dim_padded(meta->dim), meta->m);
+	else if (meta->form == OMEN_HNSW_LEVELS)
+		meta->bits = omen_hnsw_level_bits(meta->dim, meta->m);
+	else if (meta->form == OMEN_HNSW_BITS)
+		meta->kept = omen_hnsw_bytes_kept((meta->dim + 7) / 8, meta->m);
+	else
+		meta->kept = omen_hnsw_sparse_kept(HNSW_ELEMENTS_UNKNOWN, meta->m);
+}
+
+/* What rows become, and how that is measured. */
+static void
+set_form(Relation index, HnswModel *model, const OmenHnswMeta *meta)
+{
 	OmenArena	arena;
 
-	model->context = context;
-	model->places.context = context;
-	model->identity = meta->identity;
-	model->metric = meta->metric;
-	model->dim = meta->dim;
-	model->m = meta->m;
-	model->ef_construction = meta->ef_construction;
-	model->lift_sq = meta->lift_sq;
-	model->codes = (OmenHnswCodes) {omen_dim_padded(meta->dim), meta->code_bits};
+	switch (model->form)
+	{
+		case OMEN_HNSW_LEVELS:
+			model->levels = (OmenHnswLevels) {meta->dim, meta->bits};
+			model->space = omen_hnsw_levels_space(&model->levels);
+			return;
+		case OMEN_HNSW_BITS:
+			model->bits = (OmenHnswBits) {(meta->dim + 7) / 8, meta->kept, meta->metric};
+			model->space = omen_hnsw_bits_space(&model->bits);
+			return;
+		case OMEN_HNSW_SPARSE:
+			model->sparse = (OmenHnswSparse) {meta->kept, meta->metric, meta->lift_sq};
+			model->space = omen_hnsw_sparse_space(&model->sparse);
+			return;
+		case OMEN_HNSW_CODES:
+			break;
+	}
+	model->codes = (OmenHnswCodes) {omen_dim_padded(meta->dim), meta->bits};
 	model->space = omen_hnsw_space(&model->codes);
-	ivf_arena_init(&arena, context);
+	model->mean_bytes = model->codes.dim_padded * sizeof(float);
+	ivf_arena_init(&arena, model->context);
 	model->mean = omen_arena_zero(&arena, model->codes.dim_padded, sizeof(float));
 	model->zeros = omen_arena_zero(&arena, model->codes.dim_padded, sizeof(float));
 	if (model->mean == NULL || model->zeros == NULL ||
 		omen_rotation_init(&model->rotation, &arena, meta->dim, meta->seed) != OMEN_OK)
 		index_page_report(index, OMEN_NO_MEMORY, "");
+}
+
+HnswModel *
+hnsw_model_new(Relation index, const OmenHnswMeta *meta, MemoryContext parent)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "hnsw model", ALLOCSET_SMALL_SIZES);
+	HnswModel  *model = MemoryContextAllocZero(context, sizeof(HnswModel));
+
+	model->context = context;
+	model->places.context = context;
+	model->identity = meta->identity;
+	model->form = (OmenHnswForm) meta->form;
+	model->metric = meta->metric;
+	model->dim = meta->dim;
+	model->m = meta->m;
+	model->ef_construction = meta->ef_construction;
+	model->lift_sq = meta->lift_sq;
+	set_form(index, model, meta);
 	model->item_bytes[OMEN_HNSW_NODES] = omen_graph_node_bytes(meta->m, 0, model->space.payload_bytes);
 	model->item_bytes[OMEN_HNSW_UPPER] = omen_graph_node_bytes(meta->m, 1, model->space.payload_bytes);
 	model->item_bytes[OMEN_HNSW_ROWS] = sizeof(OmenGraphRows);
@@ -70,7 +110,7 @@ hnsw_model_new(Relation index, const OmenHnswMeta *meta, MemoryContext parent)
 static void
 read_mean(Relation index, HnswModel *model)
 {
-	uint32		left = model->codes.dim_padded * sizeof(float);
+	uint32		left = model->mean_bytes;
 	BlockNumber blocks = RelationGetNumberOfBlocks(index);
 
 	for (uint32 sequence = 0; left > 0; sequence++)
@@ -150,48 +190,4 @@ hnsw_model(Relation index, const OmenHnswMeta *meta, MemoryContext holder)
 	model->users++;
 	forget_surplus();
 	return model;
-}
-
-/* ---- vectors ---- */
-
-void
-hnsw_vector_init(HnswVector *vector, const HnswModel *model, const IvfType *type)
-{
-	uint32		dim = model->codes.dim_padded;
-
-	vector->model = model;
-	vector->type = type;
-	vector->point = (OmenPoint) {.vector = palloc(dim * sizeof(float))};
-	vector->room = palloc(dim * sizeof(float));
-	vector->scratch = palloc(dim * sizeof(float));
-	vector->payload = palloc(model->space.payload_bytes);
-	vector->query = palloc0(model->space.query_bytes);
-}
-
-static void
-to_point(HnswVector *vector, Datum value)
-{
-	const HnswModel *model = vector->model;
-
-	ivf_point_from_datum(vector->type, &model->rotation, model->metric, model->mean, model->lift_sq,
-						 value, vector->room, vector->scratch, &vector->point);
-}
-
-void
-hnsw_vector_row(HnswVector *vector, Datum value)
-{
-	const HnswModel *model = vector->model;
-	OmenHnswFactors factors;
-
-	to_point(vector, value);
-	omen_hnsw_encode(&model->codes, &vector->point, model->zeros, vector->payload);
-	memcpy(&factors, vector->payload, sizeof(factors));
-	omen_hnsw_query(&model->codes, &vector->point, factors.lift, vector->query);
-}
-
-void
-hnsw_vector_query(HnswVector *vector, Datum value)
-{
-	to_point(vector, value);
-	omen_hnsw_query(&vector->model->codes, &vector->point, 0, vector->query);
 }

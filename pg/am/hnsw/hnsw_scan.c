@@ -34,11 +34,10 @@
 
 typedef struct HnswScan
 {
-	const IvfType *type;
+	const HnswType *type;
 	MemoryContext context;		/* of this rescan: everything below */
 	bool		started;
 	bool		exhausted;		/* there is nothing more to be found */
-	double		query_norm_sq;
 	HnswModel  *model;
 	HnswVector	vector;
 	HnswStore	store;
@@ -127,11 +126,7 @@ start(IndexScanDesc scan, HnswScan *hnsw)
 		index_page_report(index, OMEN_NO_MEMORY, "");
 	/* A NULL query is farther than anything from anything: any rows will do. */
 	if (query != (Datum) 0)
-	{
 		hnsw_vector_query(&hnsw->vector, query);
-		hnsw->query_norm_sq = omen_simd->norm_sq_f32(hnsw->type->floats(query, hnsw->vector.room),
-													 hnsw->model->dim);
-	}
 	ordered_rows_begin(&hnsw->rows, scan, query, hnsw->context);
 	/* The operator class has the inner product of unit vectors, which rows of the table are not. */
 	if (hnsw->type->metric == OMEN_COSINE)
@@ -170,7 +165,8 @@ fetch_row(HnswScan *hnsw, OmenGraphRow at, Found *found)
 		(row->distance < hnsw->rows.last_distance && hnsw_iterative_scan != HNSW_ITERATIVE_RELAXED))
 		return;
 	found->qualified++;
-	distance = ivf_index_distance(hnsw->model->metric, row->distance, hnsw->query_norm_sq, hnsw->model->lift_sq);
+	distance = ivf_index_distance((OmenMetric) hnsw->model->metric, row->distance, hnsw->vector.norm_sq,
+								  hnsw->model->lift_sq);
 	omen_heap_offer(found->nearest, &found->nearest_count, found->room, (float) Min(distance, OMEN_ADD_LAST));
 }
 
