@@ -4,23 +4,32 @@
  * With r the row's residual to its first centroid and s to another, that other
  * costs |s|^2 + lambda <r, s>^2 / |r|^2.
  *
- * Departure from the paper: candidates are the lists nearest to the first
- * list's centroid, found once a list, rather than all.  A list that is near to
- * many others, having its centroid amid all rows, is nobody's second: it would
- * take a tenth of the rows, and be scanned by nearly every query.
+ * Departure from the paper: candidates are the lists nearest to the row, as
+ * <r, s> needs the product of two centroids, and a product for each pair would
+ * take memory in the square of the lists.  They are near to the row, not to
+ * its first centroid: that of a list amid all rows has neighbours which are
+ * nowhere near to most rows of the list.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
 
-#include "omen/select.h"
 #include "omen/simd.h"
 #include "omen/spill.h"
 
-#define CANDIDATES 32
+#define TILE_ROWS 16
 #define TILE_CENTROIDS 256
-/* A list is near to too many when to so many times as lists are on average. */
-#define HUB_FACTOR 6
+#define CANDIDATES 32
+
+OmenStatus
+omen_spill_init(OmenSpill *spill, OmenArena *arena, const OmenByteRows *centroids, const float *norm_sq)
+{
+	spill->centroids = centroids;
+	spill->norm_sq = norm_sq;
+	spill->products = omen_arena_alloc(arena, (size_t) TILE_ROWS * centroids->count, sizeof(int32_t));
+	spill->candidates = omen_arena_alloc(arena, centroids->count, sizeof(OmenKeyed));
+	return spill->products == NULL || spill->candidates == NULL ? OMEN_NO_MEMORY : OMEN_OK;
+}
 
 /* Inner product of rows i of `a` and j of `b`, given that of their bytes. */
 static inline float
@@ -29,101 +38,76 @@ product_of(const OmenByteRows *a, uint32_t i, const OmenByteRows *b, uint32_t j,
 	return a->scale[i] * b->scale[j] * (float) bytes + (a->extra ? a->extra[i] * b->extra[j] : 0.0f);
 }
 
-/* The centroids nearest to centroid `list`, and their products with it. */
-static void
-find_near(OmenSpill *spill, uint32_t list, OmenKeyed *keyed, float *product)
+static float
+product_of_centroids(const OmenByteRows *centroids, uint32_t i, uint32_t j)
 {
-	const OmenByteRows *centroids = spill->centroids;
 	uint32_t	dim = centroids->dim;
-	int32_t		bytes[TILE_CENTROIDS];
-	uint32_t	others = 0;
-	size_t		at = (size_t) list * spill->near_count;
+	int32_t		bytes;
 
-	for (uint32_t first = 0; first < centroids->count; first += TILE_CENTROIDS)
-	{
-		uint32_t	left = centroids->count - first;
-		uint32_t	count = left < TILE_CENTROIDS ? left : TILE_CENTROIDS;
-
-		omen_simd->dots_i8(centroids->values + (size_t) list * dim, 1, centroids->values + (size_t) first * dim,
-						   count, dim, bytes, TILE_CENTROIDS);
-		for (uint32_t c = first; c < first + count; c++)
-		{
-			product[c] = product_of(centroids, list, centroids, c, bytes[c - first]);
-			if (c != list)
-				keyed[others++] = (OmenKeyed) {spill->norm_sq[c] - 2.0f * product[c], c};
-		}
-	}
-	omen_select_least(keyed, others, spill->near_count);
-	for (uint32_t i = 0; i < spill->near_count; i++)
-	{
-		spill->near[at + i] = keyed[i].value;
-		spill->near_product[at + i] = product[keyed[i].value];
-		spill->near_to[keyed[i].value]++;
-	}
+	omen_simd->dots_i8(centroids->values + (size_t) i * dim, 1, centroids->values + (size_t) j * dim, 1, dim,
+					   &bytes, 1);
+	return product_of(centroids, i, centroids, j, bytes);
 }
 
-OmenStatus
-omen_spill_init(OmenSpill *spill, OmenArena *arena, const OmenByteRows *centroids, const float *norm_sq)
+/* The second list of row r, whose bytes' products with all centroids are given. */
+static uint32_t
+second_of(OmenSpill *spill, const OmenByteRows *rows, uint32_t r, uint32_t list, const int32_t *products)
 {
-	uint32_t	lists = centroids->count;
-	OmenKeyed  *keyed = omen_arena_alloc(arena, lists, sizeof(OmenKeyed));
-	float	   *product = omen_arena_alloc(arena, lists, sizeof(float));
+	const OmenByteRows *centroids = spill->centroids;
+	OmenKeyed  *near = spill->candidates;
+	uint32_t	count = CANDIDATES < centroids->count ? CANDIDATES : centroids->count;
+	float		own = omen_byte_row_norm_sq(rows, r);
+	float		first = product_of(rows, r, centroids, list, products[list]);
+	float		first_sq = own + spill->norm_sq[list] - 2.0f * first;
+	float		least = INFINITY;
+	uint32_t	second = list == 0;
 
-	spill->centroids = centroids;
-	spill->norm_sq = norm_sq;
-	spill->near_count = lists - 1 < CANDIDATES ? lists - 1 : CANDIDATES;
-	spill->near = omen_arena_alloc(arena, (size_t) lists * spill->near_count, sizeof(uint32_t));
-	spill->near_product = omen_arena_alloc(arena, (size_t) lists * spill->near_count, sizeof(float));
-	spill->near_to = omen_arena_zero(arena, lists, sizeof(uint32_t));
-	if (keyed == NULL || product == NULL || spill->near == NULL || spill->near_product == NULL ||
-		spill->near_to == NULL)
-		return OMEN_NO_MEMORY;
-	for (uint32_t l = 0; l < lists; l++)
-		find_near(spill, l, keyed, product);
-	return OMEN_OK;
+	for (uint32_t l = 0; l < centroids->count; l++)
+		near[l] = (OmenKeyed) {spill->norm_sq[l] - 2.0f * product_of(rows, r, centroids, l, products[l]), l};
+	omen_select_least(near, centroids->count, count);
+	for (uint32_t i = 0; i < count; i++)
+	{
+		uint32_t	l = near[i].value;
+		float		cost = near[i].key;
+
+		if (l == list)
+			continue;
+		/* A row on its centroid has no direction to avoid. */
+		if (first_sq > 1e-6f * own)
+		{
+			float		along = own - first - product_of(rows, r, centroids, l, products[l]) +
+				product_of_centroids(centroids, list, l);
+
+			cost += OMEN_SPILL_LAMBDA * along * along / first_sq;
+		}
+		if (cost < least)
+		{
+			least = cost;
+			second = l;
+		}
+	}
+	return second;
 }
 
 void
-omen_spill_assign(const OmenSpill *spill, const OmenByteRows *rows, const uint32_t *list, uint32_t *second)
+omen_spill_assign(OmenSpill *spill, const OmenByteRows *rows, const uint32_t *list, uint32_t *second)
 {
 	const OmenByteRows *centroids = spill->centroids;
 	uint32_t	dim = rows->dim;
+	uint32_t	lists = centroids->count;
 
-	for (uint32_t r = 0; r < rows->count; r++)
+	for (uint32_t first_row = 0; first_row < rows->count; first_row += TILE_ROWS)
 	{
-		const int8_t *row = rows->values + (size_t) r * dim;
-		const uint32_t *near = spill->near + (size_t) list[r] * spill->near_count;
-		const float *near_product = spill->near_product + (size_t) list[r] * spill->near_count;
-		float		own = omen_byte_row_norm_sq(rows, r);
-		float		least = INFINITY;
-		float		first;
-		float		first_sq;
-		int32_t		bytes;
+		uint32_t	left = rows->count - first_row;
+		uint32_t	tile = left < TILE_ROWS ? left : TILE_ROWS;
 
-		omen_simd->dots_i8(row, 1, centroids->values + (size_t) list[r] * dim, 1, dim, &bytes, 1);
-		first = product_of(rows, r, centroids, list[r], bytes);
-		first_sq = own + spill->norm_sq[list[r]] - 2.0f * first;
-		second[r] = near[0];
-		for (uint32_t i = 0; i < spill->near_count; i++)
-		{
-			float		product;
-			float		along;
-			float		cost;
-
-			if (spill->near_to[near[i]] > HUB_FACTOR * spill->near_count)
-				continue;
-			omen_simd->dots_i8(row, 1, centroids->values + (size_t) near[i] * dim, 1, dim, &bytes, 1);
-			product = product_of(rows, r, centroids, near[i], bytes);
-			along = own - first - product + near_product[i];
-			cost = spill->norm_sq[near[i]] - 2.0f * product;
-			/* A row on its centroid has no direction to avoid. */
-			if (first_sq > 1e-6f * own)
-				cost += OMEN_SPILL_LAMBDA * along * along / first_sq;
-			if (cost < least)
-			{
-				least = cost;
-				second[r] = near[i];
-			}
-		}
+		for (uint32_t first = 0; first < lists; first += TILE_CENTROIDS)
+			omen_simd->dots_i8(rows->values + (size_t) first_row * dim, tile,
+							   centroids->values + (size_t) first * dim,
+							   lists - first < TILE_CENTROIDS ? lists - first : TILE_CENTROIDS,
+							   dim, spill->products + first, lists);
+		for (uint32_t r = 0; r < tile; r++)
+			second[first_row + r] = second_of(spill, rows, first_row + r, list[first_row + r],
+											  spill->products + (size_t) r * lists);
 	}
 }

@@ -11,18 +11,21 @@
 #define OMEN_SPILL_H
 
 #include "omen/kmeans.h"
+#include "omen/select.h"
 
-/* What a residual's part along the first one's direction counts more than the rest of it. */
-#define OMEN_SPILL_LAMBDA 1.5f
+/*
+ * What a residual's part along the first one's direction counts more than the
+ * rest of it.  The paper takes 1 to 1.5; more spreads the seconds more evenly
+ * over the lists (docs/experiments.md).
+ */
+#define OMEN_SPILL_LAMBDA 3.0f
 
 typedef struct OmenSpill
 {
 	const OmenByteRows *centroids;
 	const float *norm_sq;		/* [lists] the centroids' squared lengths */
-	uint32_t	near_count;
-	uint32_t   *near;			/* [lists][near_count] each centroid's nearest others */
-	float	   *near_product;	/* [lists][near_count] their inner products with it */
-	uint32_t   *near_to;		/* [lists] how many lists each is among the nearest of */
+	int32_t    *products;		/* [a tile of rows][lists] */
+	OmenKeyed  *candidates;		/* [lists] */
 } OmenSpill;
 
 /* For two centroids and more, which must stay.  OMEN_NO_MEMORY. */
@@ -30,7 +33,6 @@ OmenStatus	omen_spill_init(OmenSpill *spill, OmenArena *arena, const OmenByteRow
 							const float *norm_sq);
 
 /* second[i] = another list for row i, whose first is list[i]. */
-void		omen_spill_assign(const OmenSpill *spill, const OmenByteRows *rows, const uint32_t *list,
-							  uint32_t *second);
+void		omen_spill_assign(OmenSpill *spill, const OmenByteRows *rows, const uint32_t *list, uint32_t *second);
 
 #endif							/* OMEN_SPILL_H */
