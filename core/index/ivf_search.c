@@ -482,18 +482,46 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 	return OMEN_OK;
 }
 
-/* Has the records of the codes that passed on their way. */
-static void
-expect_records(OmenIvfSearch *search)
+/* Has the record of a code that passed on its way. */
+static inline void
+expect_record(OmenIvfSearch *search, uint32_t slot)
 {
 	uint32_t	per_page = omen_rows_per_page(search->model->dim_padded, search->model->keys);
 	uint32_t	row_bytes = omen_row_bytes(search->model->dim_padded, search->model->keys);
 
-	if (search->store.expect == NULL)
-		return;
+	if (search->store.expect != NULL)
+		search->store.expect(search->store.context, slot / per_page, slot % per_page * row_bytes, row_bytes);
+}
+
+/* Reads the records of those of the codes scanned that lie in front, `count` of them. */
+static OmenStatus
+read_records(OmenIvfSearch *search, const ListView *view, uint32_t count)
+{
+	OmenStatus	status = OMEN_OK;
+
+	for (uint32_t i = 0; i < count; i++)
+		expect_record(search, search->scanned[i].slot);
+	for (uint32_t i = 0; i < count && status == OMEN_OK; i++)
+		if (search->scanned[i].lower < limit(search) || limit(search) == INFINITY)
+			status = read_record(search, view, search->scanned[i].slot);
+	return status;
+}
+
+/* Moves the codes scanned whose estimate is at most `threshold` to the front; returns their number. */
+static uint32_t
+likeliest_first(OmenIvfSearch *search, float threshold)
+{
+	uint32_t	front = 0;
+
 	for (uint32_t i = 0; i < search->scanned_count; i++)
-		search->store.expect(search->store.context, search->scanned[i].slot / per_page,
-							 search->scanned[i].slot % per_page * row_bytes, row_bytes);
+		if (search->scanned[i].estimate <= threshold)
+		{
+			OmenScanned likely = search->scanned[i];
+
+			search->scanned[i] = search->scanned[front];
+			search->scanned[front++] = likely;
+		}
+	return front;
 }
 
 /*
@@ -505,31 +533,26 @@ static OmenStatus
 read_scanned(OmenIvfSearch *search, const ListView *view)
 {
 	uint32_t	first = search->nearest_room - search->nearest_count;
+	uint32_t	done = 0;
 	OmenStatus	status = OMEN_OK;
 
-	expect_records(search);
 	if (first > 0 && first < search->scanned_count)
 	{
 		/* A threshold that about `first` estimates pass, from a small heap of them. */
 		uint32_t	count = 0;
+		uint32_t	left = 0;
 		float	   *heap = search->nearest + search->nearest_room;	/* its second half */
-		float		threshold;
 
 		for (uint32_t i = 0; i < search->scanned_count; i++)
 			omen_heap_offer(heap, &count, first, search->scanned[i].estimate);
-		threshold = heap[0];
-		for (uint32_t i = 0; i < search->scanned_count && status == OMEN_OK; i++)
-			if (search->scanned[i].estimate <= threshold)
-			{
-				status = read_record(search, view, search->scanned[i].slot);
-				search->scanned[i].lower = INFINITY;
-			}
+		done = likeliest_first(search, heap[0]);
+		status = read_records(search, view, done);
+		for (uint32_t i = done; i < search->scanned_count; i++)
+			if (search->scanned[i].lower < limit(search) || limit(search) == INFINITY)
+				search->scanned[left++] = search->scanned[i];
+		search->scanned_count = left;
 	}
-	for (uint32_t i = 0; i < search->scanned_count && status == OMEN_OK; i++)
-		if (search->scanned[i].lower < limit(search) ||
-			(search->scanned[i].lower != INFINITY && limit(search) == INFINITY))
-			status = read_record(search, view, search->scanned[i].slot);
-	return status;
+	return status == OMEN_OK ? read_records(search, view, search->scanned_count) : status;
 }
 
 /* ---- the whole search ---- */

@@ -6,6 +6,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/heapam.h"
 #include "page/block_reader.h"
 #include "storage/buf_internals.h"
 #include "utils/memutils.h"
@@ -91,6 +92,46 @@ block_reader_expect(BlockReader *reader, BlockNumber block, uint32 offset, uint3
 		if (reader->blocks == 0)
 			reader->blocks = RelationGetNumberOfBlocks(reader->relation);
 		if (block < reader->blocks)
-			(void) PrefetchBuffer(reader->relation, MAIN_FORKNUM, block);
+		{
+			buffer = PrefetchBuffer(reader->relation, MAIN_FORKNUM, block).recent_buffer;
+			if (BufferIsValid(buffer) && reader->hints != NULL)
+				buffer_hints_note(reader->hints, block, buffer);
+		}
 	}
+}
+
+/* The page is not held, so its item pointer may be any: it is not followed, only expected. */
+void
+block_reader_expect_item(BlockReader *reader, BlockNumber block, OffsetNumber offset, uint32 bytes)
+{
+	Buffer		buffer = hint_of(reader, block);
+	uint32		at = SizeOfPageHeaderData + offset * sizeof(ItemIdData);
+	const char *page;
+	ItemIdData	item;
+
+	if (!BufferIsValid(buffer) || at > BLCKSZ)
+		return;
+	page = BufferGetPage(buffer);
+	memcpy(&item, page + at - sizeof(item), sizeof(item));
+	for (uint32 i = 0; i < bytes && item.lp_off + i < BLCKSZ; i += CACHE_LINE)
+		__builtin_prefetch(page + item.lp_off + i);
+}
+
+void
+block_reader_turn(BlockReader *reader, IndexFetchTableData *fetch, BlockNumber block)
+{
+	IndexFetchHeapData *heap = (IndexFetchHeapData *) fetch;
+	Buffer		buffer = hint_of(reader, block);
+
+	if (!BufferIsValid(buffer) || reader->relation->rd_tableam != GetHeapamTableAmRoutine())
+		return;
+	if (BufferIsValid(heap->xs_cbuf))
+	{
+		if (heap->xs_cbuf == buffer && BufferGetBlockNumber(buffer) == block)
+			return;
+		ReleaseBuffer(heap->xs_cbuf);
+		heap->xs_cbuf = InvalidBuffer;
+	}
+	if (ReadRecentBuffer(OMEN_RELATION_LOCATOR(reader->relation), MAIN_FORKNUM, block, buffer))
+		heap->xs_cbuf = buffer;
 }

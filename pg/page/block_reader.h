@@ -9,6 +9,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/tableam.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
@@ -40,6 +41,18 @@ extern Buffer block_reader_lock(BlockReader *reader, BlockNumber block);
  * pin, for nothing is read.  Elsewhere: from disk into the kernel's cache.
  */
 extern void block_reader_expect(BlockReader *reader, BlockNumber block, uint32 offset, uint32 bytes);
+
+/*
+ * The same for an item that a page expected before points to: `bytes` of it,
+ * or none when nothing is known.
+ */
+extern void block_reader_expect_item(BlockReader *reader, BlockNumber block, OffsetNumber offset, uint32 bytes);
+
+/*
+ * Has a heap table's fetch hold the block already, so that it need not look
+ * for it.  `reader` reads that table; of other kinds of tables nothing is known.
+ */
+extern void block_reader_turn(BlockReader *reader, IndexFetchTableData *fetch, BlockNumber block);
 
 /* Notes where a block is. */
 extern void buffer_hints_note(BufferHints *hints, BlockNumber block, Buffer buffer);

@@ -40,6 +40,8 @@ struct ToastReader
  */
 #define KEPT_BYTES ((Size) 1024 * 1024)
 #define KEPT_ENTRIES 1024
+/* How much of a chunk to have on its way: copying runs ahead from there. */
+#define EXPECTED_BYTES 512
 
 static struct
 {
@@ -229,6 +231,18 @@ toast_reader_expect(ToastReader *reader, const ItemPointerData *place)
 	if (reader->toast != NULL && ItemPointerIsValid(place))
 		block_reader_expect(&reader->blocks, ItemPointerGetBlockNumber(place), 0,
 							SizeOfPageHeaderData + ItemPointerGetOffsetNumber(place) * sizeof(ItemIdData));
+}
+
+void
+toast_reader_expect_value(ToastReader *reader, const ItemPointerData *place)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(place);
+	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(place);
+
+	if (reader->toast == NULL || !ItemPointerIsValid(place))
+		return;
+	block_reader_expect_item(&reader->blocks, block, offset, EXPECTED_BYTES);
+	block_reader_expect_item(&reader->blocks, block, offset + 1, EXPECTED_BYTES);
 }
 
 static inline uint32

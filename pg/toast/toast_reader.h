@@ -36,6 +36,9 @@ extern Datum toast_reader_fetch(ToastReader *reader, Datum value, ItemPointerDat
 /* A value will be fetched soon; its place, if it is known. */
 extern void toast_reader_expect(ToastReader *reader, const ItemPointerData *place);
 
+/* And, some time after that, the value itself. */
+extern void toast_reader_expect_value(ToastReader *reader, const ItemPointerData *place);
+
 /* The value of a toast pointer as a scan at work has read it, not to be changed; or NULL. */
 extern struct varlena *toast_kept(const struct varlena *pointer);
 

@@ -42,9 +42,14 @@
 /* Rows asked for at first when nothing is known. */
 #define ROWS_UNKNOWN 50
 /* Calibration may find that fewer lists would do, but from rows that its lists were trained on. */
-#define PROBES_MIN 12
-/* Rows that are on their way while others are fetched. */
+#define PROBES_MIN 3
+/*
+ * Rows whose pages are on their way while others are fetched: as many of those
+ * that will surely be fetched, fewer of the others, and the bytes of the next.
+ */
 #define EXPECTED_ROWS 16
+#define EXPECTED_DOUBTFUL 4
+#define EXPECTED_VALUES 3
 /* Each such round asks for so many times as many. */
 #define ROWS_GROWTH 4
 
@@ -330,6 +335,7 @@ fetch_row(IndexScanDesc scan, IvfScan *ivf, ItemPointerData tid, ItemPointerData
 	MemoryContext old;
 	Datum		value;
 
+	block_reader_turn(&ivf->table, ivf->fetch, ItemPointerGetBlockNumber(&tid));
 	/* The table's fetch moves the tid to the row's live version; the index keeps its own. */
 	if (!table_index_fetch_tuple(ivf->fetch, &tid, scan->xs_snapshot, ivf->slot, &call_again, &all_dead))
 		return row;
@@ -405,6 +411,18 @@ expect_hit(IvfScan *ivf, const OmenHit *hit)
 		block_reader_expect(&ivf->table, ItemPointerGetBlockNumber(&tid), 0,
 							SizeOfPageHeaderData + ItemPointerGetOffsetNumber(&tid) * sizeof(ItemIdData));
 	toast_reader_expect(ivf->toast, &place);
+}
+
+/* And, once its pages are there, what they point to. */
+static void
+expect_value(IvfScan *ivf, const OmenHit *hit)
+{
+	ItemPointerData tid = item_pointer(hit->tid);
+	ItemPointerData place = item_pointer(hit->place);
+
+	block_reader_expect_item(&ivf->table, ItemPointerGetBlockNumberNoCheck(&tid),
+							 ItemPointerGetOffsetNumberNoCheck(&tid), sizeof(HeapTupleHeaderData));
+	toast_reader_expect_value(ivf->toast, &place);
 }
 
 /* Asking for the table's length is a system call, so only when in doubt. */
@@ -487,20 +505,24 @@ fetch_hits(IndexScanDesc scan, IvfScan *ivf, int64 wanted)
 	float	   *nearest = MemoryContextAllocHuge(ivf->context, Max(room, 1) * sizeof(float));
 	uint32		nearest_count = 0;
 	uint32		qualified = 0;
+	uint32		expected = 0;
 
-	for (uint32 i = 0; i < Min(EXPECTED_ROWS, ivf->search->hit_count); i++)
-		expect_hit(ivf, &ivf->search->hits[i]);
 	for (uint32 i = 0; i < ivf->search->hit_count; i++)
 	{
 		const OmenHit *hit = &ivf->search->hits[i];
 		const FetchedRow *row;
 		double		distance;
+		uint32		until;
 
 		if (wanted <= ivf->search->hit_count && nearest_count == room && room > 0 &&
 			hit->estimate - hit->bound > nearest[0])
 			break;
-		if (i + EXPECTED_ROWS < ivf->search->hit_count)
-			expect_hit(ivf, &ivf->search->hits[i + EXPECTED_ROWS]);
+		until = i + (nearest_count < room && i + EXPECTED_ROWS <= room ? EXPECTED_ROWS : EXPECTED_DOUBTFUL);
+		until = Min(Max(until, Min(room, EXPECTED_ROWS)), ivf->search->hit_count);
+		while (expected < until)
+			expect_hit(ivf, &ivf->search->hits[expected++]);
+		if (i + EXPECTED_VALUES < ivf->search->hit_count)
+			expect_value(ivf, &ivf->search->hits[i + EXPECTED_VALUES]);
 		CHECK_FOR_INTERRUPTS();
 		row = row_of_hit(scan, ivf, hit);
 		if (row->state != FETCHED_WAITING || row->distance < ivf->last_distance)
@@ -678,6 +700,7 @@ ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	if (ivf->left++ == 0 || row->distance > ivf->last_distance)
 		ivf->last_distance = row->distance;
 	scan->xs_heaptid = row->tid;
+	block_reader_turn(&ivf->table, scan->xs_heapfetch, ItemPointerGetBlockNumber(&row->tid));
 	scan->xs_recheck = scan->numberOfKeys > 0;
 	scan->xs_recheckorderby = false;
 	return true;
