@@ -43,10 +43,7 @@
 #define ROWS_UNKNOWN 50
 /* Calibration may find that fewer lists would do, but from rows that its lists were trained on. */
 #define PROBES_MIN 3
-/*
- * Rows whose pages are on their way while others are fetched: as many of those
- * that will surely be fetched, fewer of the others, and the bytes of the next.
- */
+/* Rows on their way while others are fetched: those sure to be, those that may be, and bytes of the next. */
 #define EXPECTED_ROWS 16
 #define EXPECTED_DOUBTFUL 4
 #define EXPECTED_VALUES 3
