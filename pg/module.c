@@ -7,6 +7,7 @@
 #include "compat.h"
 
 #include "am/hnsw/hnsw_am.h"
+#include "am/ivfflat/ivfflat_am.h"
 #include "lib/stringinfo.h"
 #include "omen/simd.h"
 
@@ -47,4 +48,5 @@ _PG_init(void)
 	choose_kernels();
 	ivf_init();
 	hnsw_init();
+	ivfflat_init();
 }

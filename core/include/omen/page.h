@@ -39,7 +39,8 @@ typedef enum OmenPageKind
 	OMEN_PAGE_FREE,				/* nothing */
 	OMEN_PAGE_NODE,				/* hnsw: nodes of level 0 */
 	OMEN_PAGE_UPPER,			/* hnsw: nodes of the levels above */
-	OMEN_PAGE_ROWS				/* hnsw: row pointers of nodes with more than one */
+	OMEN_PAGE_ROWS,				/* hnsw: row pointers of nodes with more than one */
+	OMEN_PAGE_LIST				/* ivfflat: rows of a list, with their vectors */
 } OmenPageKind;
 
 typedef struct OmenPageTrailer
