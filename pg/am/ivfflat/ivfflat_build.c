@@ -27,7 +27,7 @@
 #include "utils/sampling.h"
 #include "utils/tuplesort.h"
 
-#define ITERATIONS 10
+#define ITERATIONS 20
 /* Rows assigned at a time. */
 #define BATCH 64
 
@@ -142,7 +142,8 @@ invent_rows(IvfflatBuild *build)
 	OmenByteRows all;
 	float	   *row = palloc(sample->dim * sizeof(float));
 
-	build_check(build, omen_byte_rows_init(&all, &build->training.sample_arena, sample->dim, build->lists.meta.lists, 0));
+	build_check(build, omen_byte_rows_init(&all, &build->training.sample_arena, sample->dim,
+										   build->lists.meta.lists, 0));
 	for (uint32 i = 0; i < all.count; i++)
 	{
 		uint32		from = sample->count > 0 ? i % sample->count : 0;
@@ -156,7 +157,8 @@ invent_rows(IvfflatBuild *build)
 		memset(row, 0, sample->dim * sizeof(float));
 		if (sample->count > 0)
 		{
-			omen_floats_from_bytes(sample->values + (size_t) from * sample->dim, sample->scale[from], sample->dim, row);
+			omen_floats_from_bytes(sample->values + (size_t) from * sample->dim, sample->scale[from],
+								   sample->dim, row);
 			most = sqrtf(3 * omen_byte_row_norm_sq(sample, from) / sample->dim);
 		}
 		for (uint32 d = 0; d < sample->dim; d++)
@@ -246,7 +248,7 @@ train(IvfflatBuild *build)
 			ereport(NOTICE,
 					(errmsg("ivfflat index created with %u rows for %u lists", training->sample.count, lists),
 					 errdetail("Searches will find less than they could."),
-					 errhint("REINDEX once the table has its rows, or use an index USING ivf, which adapts by itself.")));
+					 errhint("REINDEX once the table has its rows, or use an index USING ivf, which adapts.")));
 		invent_rows(build);
 	}
 	ivf_arena_init(&scratch, CurrentMemoryContext);
@@ -322,7 +324,8 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 	ivfflat_make_item(&build->lists, elements, tid, (IvfflatItem *) VARDATA(batch_item(build, at)));
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->row_context);
-	batch->scale[at] = omen_bytes_from_floats(build->lists.point, batch->dim, batch->values + (size_t) at * batch->dim);
+	batch->scale[at] = omen_bytes_from_floats(build->lists.point, batch->dim,
+											  batch->values + (size_t) at * batch->dim);
 	batch->count++;
 	build->rows++;
 	if (batch->count == BATCH)

@@ -286,7 +286,8 @@ ivfflat_rank(IvfflatLists *lists, uint32 want, OmenKeyed *order, uint32 *firsts)
 		const IvfflatList *entry = ivfflat_list_at(lists, page, 0);
 
 		if (list + count < lists->meta.lists)
-			block_reader_expect(&lists->reader, BufferGetBlockNumber(buffer) + 1, OMEN_PAGE_HEAD_BYTES, OMEN_BODY_BYTES);
+			block_reader_expect(&lists->reader, BufferGetBlockNumber(buffer) + 1, OMEN_PAGE_HEAD_BYTES,
+								OMEN_BODY_BYTES);
 		omen_simd->dots_i8(lists->bytes, 1, ivfflat_centroid_at(lists, page, 0), count, dim, lists->products, count);
 		for (uint32 i = 0; i < count; i++, list++, entry++)
 		{
