@@ -8,10 +8,10 @@
  * rows at the same place and near neighbours scattered: harder to index.
  *
  * Writes rows.npy; queries.npy, definitions held out of the rows and of the
- * training, drawn evenly; outside.npy, the examples of use that WordNet quotes,
- * which are texts of another kind; and rows.txt, queries.txt, outside.txt, the
- * same texts a line each, for other embedders.  Texts without a known word are
- * left out.
+ * training, drawn evenly; half.npy, the first half of each of those; outside.npy,
+ * the examples of use that WordNet quotes, which are texts of another kind; and
+ * the same texts a line each, for other embedders: rows.txt and so on.  Texts
+ * without a known word are left out.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -80,6 +80,19 @@ definition_add(Texts *texts, const OmenSynset *synset, bool with_words)
 		omen_buffer_append_text(&texts->bytes, ": ");
 	}
 	omen_buffer_append(&texts->bytes, synset->gloss, omen_synset_definition_bytes(synset));
+	texts_end_one(texts);
+}
+
+/* As many of a definition's words as begin in its first half. */
+static void
+half_add(Texts *texts, const OmenSynset *synset)
+{
+	size_t		bytes = omen_synset_definition_bytes(synset);
+	size_t		half = bytes / 2;
+
+	while (half < bytes && synset->gloss[half] != ' ')
+		half++;
+	omen_buffer_append(&texts->bytes, synset->gloss, half);
 	texts_end_one(texts);
 }
 
@@ -157,6 +170,7 @@ main(int argc, char **argv)
 	OmenError	err;
 	Texts		rows;
 	Texts		queries;
+	Texts		halves;
 	Texts		outside;
 	bool		textbook = argc > 1 && strcmp(argv[1], "textbook") == 0;
 	size_t		held_out = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
@@ -174,6 +188,7 @@ main(int argc, char **argv)
 		return complain(err.text), 1;
 	texts_begin(&rows, wordnet.count);
 	texts_begin(&queries, wordnet.count);
+	texts_begin(&halves, wordnet.count);
 	texts_begin(&outside, wordnet.count);
 	for (size_t i = 0; i < wordnet.count; i++)
 	{
@@ -182,17 +197,21 @@ main(int argc, char **argv)
 			(i + 1) * (held_out + held_out / 16) / wordnet.count;
 
 		definition_add(held ? &queries : &rows, &wordnet.synsets[i], !textbook);
+		if (held)
+			half_add(&halves, &wordnet.synsets[i]);
 		if (i % 8 == 0)
 			example_add(&outside, &wordnet.synsets[i]);
 	}
-	if (rows.bytes.failed || queries.bytes.failed || outside.bytes.failed)
+	if (rows.bytes.failed || queries.bytes.failed || halves.bytes.failed || outside.bytes.failed)
 		return complain("out of memory"), 1;
 	texts_finish(&rows);
 	texts_finish(&queries);
+	texts_finish(&halves);
 	texts_finish(&outside);
 	if (omen_lsa_train(rows.text, rows.count, &options, &model, &report, &err) != OMEN_OK)
 		return complain(err.text), 1;
 	return texts_write(argv[4], "rows", &model, &rows, rows.count)
 		&& texts_write(argv[4], "queries", &model, &queries, held_out)
+		&& texts_write(argv[4], "half", &model, &halves, held_out)
 		&& texts_write(argv[4], "outside", &model, &outside, held_out) ? 0 : 1;
 }

@@ -1,9 +1,10 @@
 /*
  * recall_table.c - does a search reach the recall it was asked for?
  *
- * Builds an inverted file in memory, from a file of vectors or from made ones,
- * by the steps the access method takes, and searches it by its calibration:
- * no lists, no probes are given.  Prints one line a metric, k and target:
+ * Builds an inverted file in memory, from a dataset of bench/datasets or from
+ * rows made here, by the steps the access method takes, and searches it by its
+ * calibration: no lists, no probes are given.  Prints one line a metric, set of
+ * queries, k and target:
  *
  *   mean      recall@k over all queries, ties by distance counted as found
  *   p5        that of the query at the worst twentieth's edge
@@ -11,11 +12,15 @@
  *   lists, codes, records, fetched   a query
  *   us        a query, in memory, the exact re-rank left out
  *   fixed     cost of the fewest fixed probes that reach the same mean, over
- *             this one's; cost = codes + 40 x lists
+ *             this one's; cost = codes + OMEN_LIST_COST x lists
+ *   LOW       mean more than 0.01 below the target (0.99: below 0.98), or p5
+ *             below 0.7 at a target below 0.99
+ *   SLOW      fixed below 0.8
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +29,9 @@
 #include "../../core/base/random_rows_test.h"
 #include "../../core/index/ivf_memory.h"
 #include "omen/select.h"
+#include "row_source.h"
 
-#define LIST_COST 40
+static const char *const metric_names[] = {"", "l2", "ip", "cosine"};
 
 typedef struct Data
 {
@@ -65,32 +71,6 @@ fail(const char *what, const char *which)
 }
 
 /* ---- data ---- */
-
-/* Rows of a file of int32 dimension and as many floats, over and over. */
-static float *
-read_fvecs(const char *path, uint32_t most, uint32_t *count, uint32_t *dim)
-{
-	FILE	   *file = fopen(path, "rb");
-	int32_t		d = 0;
-	long		bytes;
-	float	   *rows;
-
-	if (file == NULL || fread(&d, 4, 1, file) != 1 || d < 1 || d > 16000)
-		fail("cannot read ", path);
-	fseek(file, 0, SEEK_END);
-	bytes = ftell(file);
-	rewind(file);
-	*dim = (uint32_t) d;
-	*count = (uint32_t) (bytes / (4L * (d + 1)));
-	*count = *count < most ? *count : most;
-	rows = malloc((size_t) *count * *dim * sizeof(float));
-	for (uint32_t r = 0; r < *count; r++)
-		if (fread(&d, 4, 1, file) != 1 || (uint32_t) d != *dim ||
-			fread(rows + (size_t) r * *dim, 4, *dim, file) != *dim)
-			fail("cannot read ", path);
-	fclose(file);
-	return rows;
-}
 
 /* Topics of Zipf sizes, each with a power-law spectrum of its own scale. */
 static void
@@ -145,35 +125,6 @@ make_uniform(Data *data, OmenRandom *random)
 		data->queries[i] = (float) omen_random_unit(random);
 }
 
-/* Non-negative histograms of whole numbers up to 218 in clusters within clusters, as SIFT's look. */
-static void
-make_sift(Data *data, OmenRandom *random)
-{
-	uint32_t	topics = data->row_count / 400 + 10;
-	uint32_t	dim = data->dim;
-	float	   *centre = malloc((size_t) topics * dim * sizeof(float));
-
-	for (uint32_t t = 0; t < topics; t++)
-		for (uint32_t d = 0; d < dim; d++)
-			centre[(size_t) t * dim + d] =
-				(t < 10 ? 0 : 0.6f * centre[(size_t) (t % 10) * dim + d]) + 30 * fabsf(random_normal(random));
-	for (uint32_t r = 0; r < data->row_count + data->query_count; r++)
-	{
-		float	   *row = r < data->row_count ? data->rows + (size_t) r * dim
-			: data->queries + (size_t) (r - data->row_count) * dim;
-		const float *from = centre + (size_t) omen_random_below(random, topics) * dim;
-		float		share = (float) omen_random_unit(random);
-
-		/* Between two topics, so that lists have no clear edges. */
-		const float *to = centre + (size_t) omen_random_below(random, topics) * dim;
-
-		share = share * share * 0.5f;
-		for (uint32_t d = 0; d < dim; d++)
-			row[d] = fminf(218, floorf(fmaxf(0, (1 - share) * from[d] + share * to[d] + 14 * random_normal(random))));
-	}
-	free(centre);
-}
-
 /* Every row a few times over, and a tenth of all rows one and the same. */
 static void
 make_duplicates(Data *data, OmenRandom *random)
@@ -189,16 +140,18 @@ make_duplicates(Data *data, OmenRandom *random)
 }
 
 /*
- * Where the queries come from, unless they are as made: `rows` are rows with
- * a little noise, `noise` rows with as much of it as there is of them, `far`
- * as much again outside, `mix` the sums of two.
+ * Queries from the rows: `rows` are rows with a little noise, `noise` rows
+ * with as much of it as there is of them, `far` as much again outside, `mix`
+ * the sums of two.
  */
-static void
+static bool
 make_queries(Data *data, const char *kind, OmenRandom *random)
 {
 	uint32_t	dim = data->dim;
 	float		noise = strcmp(kind, "rows") == 0 ? 0.05f : strcmp(kind, "noise") == 0 ? 1.0f : 0.0f;
 
+	if (noise == 0 && strcmp(kind, "far") != 0 && strcmp(kind, "mix") != 0)
+		return false;
 	for (uint32_t q = 0; q < data->query_count; q++)
 	{
 		float	   *query = data->queries + (size_t) q * dim;
@@ -216,62 +169,87 @@ make_queries(Data *data, const char *kind, OmenRandom *random)
 				query[d] = a[d] + noise * length * random_normal(random);
 		}
 	}
+	return true;
+}
+
+/* At most so many rows of a source, from its first on or evenly chosen. */
+static float *
+read_rows(const char *name, const char *part, uint32_t most, bool evenly, uint32_t *count, uint32_t *dim)
+{
+	BenchRows	source;
+	float	   *rows;
+
+	if (!bench_rows_open(name, part, &source))
+		exit(1);
+	*dim = source.dim;
+	*count = source.count < most ? (uint32_t) source.count : most;
+	rows = malloc((size_t) *count * source.dim * sizeof(float));
+	for (uint32_t r = 0; r < *count; r++)
+		source.read(&source, evenly ? r * source.count / *count : r, 1, rows + (size_t) r * source.dim);
+	return rows;
 }
 
 static Data
-make_data(const char *name, const char *queries_from, uint32_t query_count, uint32_t rows_max)
+make_rows(const char *name, uint32_t query_count, uint32_t rows_max)
 {
 	OmenRandom	random = {test_seed(1)};
 	Data		data = {.query_count = query_count};
 	char		kind[32];
+	char		path[4096];
 	unsigned	count = 0;
 	unsigned	dim = 0;
 
-	if (strchr(name, '/') != NULL || strstr(name, ".fvecs") != NULL)
+	if (sscanf(name, "%31[a-z]:%u:%u", kind, &dim, &count) != 3)
 	{
-		uint32_t	query_dim;
-
-		data.rows = read_fvecs(name, rows_max + query_count, &data.row_count, &data.dim);
-		if (strstr(queries_from, ".fvecs") != NULL)
-		{
-			data.queries = read_fvecs(queries_from, query_count, &data.query_count, &query_dim);
-			if (query_dim != data.dim)
-				fail("other dimensions in ", queries_from);
-			return data;
-		}
+		snprintf(path, sizeof(path), "%s/rows.npy", name);
+		data.rows = read_rows(path, "rows", rows_max, true, &data.row_count, &data.dim);
 		data.queries = malloc((size_t) query_count * data.dim * sizeof(float));
-		/* Some rows are taken out to ask with. */
-		for (uint32_t q = 0; q < query_count; q++)
-		{
-			uint32_t	r = (uint32_t) omen_random_below(&random, data.row_count);
-
-			memcpy(data.queries + (size_t) q * data.dim, data.rows + (size_t) r * data.dim, data.dim * sizeof(float));
-			memcpy(data.rows + (size_t) r * data.dim, data.rows + (size_t) --data.row_count * data.dim,
-				   data.dim * sizeof(float));
-		}
+		return data;
 	}
-	else
+	if (strcmp(kind, "zipf") != 0 && strcmp(kind, "uniform") != 0 && strcmp(kind, "dup") != 0)
 	{
-		if (sscanf(name, "%31[a-z]:%u:%u", kind, &count, &dim) != 3 || count < 1 || dim < 1 || dim > 16000)
-			fail("no such data: ", name);
-		data.row_count = count;
-		data.dim = dim;
-		data.rows = malloc((size_t) count * dim * sizeof(float));
-		data.queries = malloc((size_t) query_count * dim * sizeof(float));
-		if (strcmp(kind, "zipf") == 0)
-			make_zipf(&data, &random);
-		else if (strcmp(kind, "uniform") == 0)
-			make_uniform(&data, &random);
-		else if (strcmp(kind, "sift") == 0)
-			make_sift(&data, &random);
-		else if (strcmp(kind, "dup") == 0)
-			make_duplicates(&data, &random);
-		else
-			fail("no such data: ", name);
+		data.rows = read_rows(name, "rows", rows_max, false, &data.row_count, &data.dim);
+		data.queries = malloc((size_t) query_count * data.dim * sizeof(float));
+		return data;
 	}
-	if (strcmp(queries_from, "own") != 0)
-		make_queries(&data, queries_from, &random);
+	if (count < 1 || dim < 1 || dim > 16000)
+		fail("no such data: ", name);
+	data.row_count = count;
+	data.dim = dim;
+	data.rows = malloc((size_t) count * dim * sizeof(float));
+	data.queries = malloc((size_t) query_count * dim * sizeof(float));
+	if (strcmp(kind, "zipf") == 0)
+		make_zipf(&data, &random);
+	else if (strcmp(kind, "uniform") == 0)
+		make_uniform(&data, &random);
+	else
+		make_duplicates(&data, &random);
 	return data;
+}
+
+/* `queries` of zipf, uniform and dup came with the rows, and must be asked for first. */
+static void
+fill_queries(Data *data, const char *name, const char *part)
+{
+	OmenRandom	random = {test_seed(2)};
+	char		path[4096];
+	bool		file = strchr(name, ':') == NULL;
+	uint32_t	dim;
+
+	if (make_queries(data, part, &random))
+		return;
+	if (strncmp(name, "zipf", 4) == 0 || strncmp(name, "uniform", 7) == 0 || strncmp(name, "dup", 3) == 0)
+	{
+		if (strcmp(part, "queries") != 0)
+			fail("no such queries: ", part);
+		return;
+	}
+	if (file)
+		snprintf(path, sizeof(path), "%s/%s.npy", name, part);
+	free(data->queries);
+	data->queries = read_rows(file ? path : name, part, data->query_count, file, &data->query_count, &dim);
+	if (dim != data->dim)
+		fail("other dimensions in ", path);
 }
 
 /* ---- truth ---- */
@@ -344,7 +322,7 @@ measure(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetric 
 		double		begin = now();
 		uint32_t	nearest_count = 0;
 		uint32_t	good = 0;
-		OmenIvfEffort effort = {INFINITY, probes};
+		OmenIvfEffort effort = omen_ivf_fixed_effort(probes);
 
 		omen_ivf_point(&index->rotation, metric, index->model.mean, *index->model.lift_sq, query, scratch, &point);
 		omen_ivf_search_begin(search);
@@ -389,13 +367,14 @@ measure(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetric 
 	return result;
 }
 
-/* The cost of the fewest probes that reach this recall, over `cost`. */
+/* The cost of the fewest probes that reach this recall. */
 static double
 fixed_cost(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetric metric, uint32_t k,
-		   const float *truth, uint32_t stride, double mean, double cost)
+		   const float *truth, uint32_t stride, double mean)
 {
 	uint32_t	low = 1;
 	uint32_t	high = index->model.lists;
+	Result		fixed;
 
 	while (low < high)
 	{
@@ -406,11 +385,8 @@ fixed_cost(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetr
 		else
 			low = middle + 1;
 	}
-	{
-		Result		fixed = measure(data, index, search, metric, k, 0, low, truth, stride);
-
-		return (fixed.codes + LIST_COST * fixed.lists) / cost;
-	}
+	fixed = measure(data, index, search, metric, k, 0, low, truth, stride);
+	return fixed.codes + OMEN_LIST_COST * fixed.lists;
 }
 
 static int
@@ -465,28 +441,64 @@ numbers(const char *text, double *out, uint32_t most)
 	return count;
 }
 
+/* Asks everything of one query set; counts the cells in which the bar is met. */
+static void
+print_cells(const Data *data, MemoryIndex *index, OmenMetric metric, const char *set, const uint32_t *k, uint32_t ks,
+			const double *target, uint32_t targets, bool with_fixed, uint32_t *met, uint32_t *cells)
+{
+	OmenIvfSearch search;
+	float	   *truth = find_truth(data, metric, k, ks);
+
+	if (omen_ivf_search_init(&search, &index->arena, &index->model, &index->meta, memory_index_store(index)) != OMEN_OK)
+		fail("out of memory", "");
+	for (uint32_t i = 0; i < ks; i++)
+		for (uint32_t t = 0; t < targets; t++)
+		{
+			Result		r = measure(data, index, &search, metric, k[i], target[t], 0, truth + i, ks);
+			double		fixed = 1;
+			bool		good = r.mean >= (target[t] < 0.99 ? target[t] - 0.01 : 0.98) &&
+				(r.p5 >= 0.7 || target[t] >= 0.99);
+
+			if (with_fixed)
+				fixed = fixed_cost(data, index, &search, metric, k[i], truth + i, ks, r.mean) /
+					(r.codes + OMEN_LIST_COST * r.lists);
+			printf("| %s | %s | %u | %.3g | %.4f | %.2f | %.2f | %.1f | %.0f | %.0f | %.0f | %.0f |",
+				   metric_names[metric], set, k[i], target[t], r.mean, r.p5, r.worst, r.lists, r.codes, r.records,
+				   r.fetched, r.us);
+			if (with_fixed)
+				printf(" %.2f |", fixed);
+			printf("%s%s\n", good ? "" : " LOW", fixed >= 0.8 ? "" : " SLOW");
+			fflush(stdout);
+			*met += good && fixed >= 0.8;
+			++*cells;
+		}
+	free(truth);
+}
+
 int
 main(int argc, char **argv)
 {
-	static const char *const metric_names[] = {"", "l2", "ip", "cosine"};
 	const char *metrics = option(argc, argv, "metric", "l2");
 	const char *spill = option(argc, argv, "spill", "auto");
-	int			with_fixed = atoi(option(argc, argv, "fixed", "0"));
+	const char *sets = option(argc, argv, "queries", "queries");
+	bool		with_fixed = atoi(option(argc, argv, "fixed", "0")) != 0;
 	double		target[8];
 	double		wanted[8];
 	uint32_t	k[8];
 	uint32_t	targets = numbers(option(argc, argv, "target", "0.95,0.99"), target, 8);
 	uint32_t	ks = numbers(option(argc, argv, "k", "1,10,100,1000"), wanted, 8);
+	uint32_t	query_count = (uint32_t) atoi(option(argc, argv, "count", "400"));
+	uint32_t	met = 0;
+	uint32_t	cells = 0;
 	OmenError	err;
 	Data		data;
 
 	if (argc < 2)
-		fail("recall_table DATA [queries=own|rows|noise|far|mix|FILE] [metric=l2,ip,cosine] [k=...] [target=...] "
-			 "[count=QUERIES] [rows=N] [lists=N] [spill=auto|on|off] [fixed=1]", "");
+		fail("recall_table DATA [queries=queries,outside,half,rows,noise,far,mix] [metric=l2,ip,cosine] [k=...] "
+			 "[target=...] [count=QUERIES] [rows=N] [lists=N] [spill=auto|on|off] [fixed=1]", "");
 	if (omen_simd_select(NULL, &err) != OMEN_OK)
 		fail(err.text, "");
-	data = make_data(argv[1], option(argc, argv, "queries", "own"), (uint32_t) atoi(option(argc, argv, "count", "400")),
-					 (uint32_t) atoi(option(argc, argv, "rows", "100000000")));
+	data = make_rows(argv[1], query_count, (uint32_t) atoi(option(argc, argv, "rows", "100000000")));
 	for (uint32_t i = 0; i < ks; i++)
 		k[i] = (uint32_t) wanted[i];
 	while (ks > 1 && k[ks - 1] > data.row_count / 2)
@@ -494,9 +506,8 @@ main(int argc, char **argv)
 	for (uint32_t m = 1; m <= 3; m++)
 	{
 		MemoryIndex index;
-		OmenIvfSearch search;
-		float	   *truth;
 		double		begin = now();
+		char		set[32];
 
 		if (strstr(metrics, metric_names[m]) == NULL)
 			continue;
@@ -509,29 +520,17 @@ main(int argc, char **argv)
 		printf("# %s %s: %u x %u, %u lists, %s, built in %.1f s\n", argv[1], metric_names[m], data.row_count, data.dim,
 			   index.model.lists, *index.model.spilled ? "spilled" : "not spilled", now() - begin);
 		print_sizes(&index.model);
-		truth = find_truth(&data, (OmenMetric) m, k, ks);
-		if (omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta, memory_index_store(&index)) !=
-			OMEN_OK)
-			fail("out of memory", "");
-		printf("| metric | k | target | mean | p5 | worst | lists | codes | records | fetched | us |%s\n",
+		printf("| metric | queries | k | target | mean | p5 | worst | lists | codes | records | fetched | us |%s\n",
 			   with_fixed ? " fixed |" : "");
-		for (uint32_t i = 0; i < ks; i++)
-			for (uint32_t t = 0; t < targets; t++)
-			{
-				Result		r = measure(&data, &index, &search, (OmenMetric) m, k[i], target[t], 0, truth + i, ks);
-
-				printf("| %s | %u | %.3g | %.4f | %.2f | %.2f | %.1f | %.0f | %.0f | %.0f | %.0f |",
-					   metric_names[m], k[i], target[t], r.mean, r.p5, r.worst, r.lists, r.codes, r.records,
-					   r.fetched, r.us);
-				if (with_fixed)
-					printf(" %.2f |", fixed_cost(&data, &index, &search, (OmenMetric) m, k[i], truth + i, ks, r.mean,
-												 r.codes + LIST_COST * r.lists));
-				printf("\n");
-				fflush(stdout);
-			}
-		free(truth);
+		for (const char *s = sets; sscanf(s, "%31[^,]", set) == 1; s += strlen(set) + (s[strlen(set)] == ','))
+		{
+			data.query_count = query_count;
+			fill_queries(&data, argv[1], set);
+			print_cells(&data, &index, (OmenMetric) m, set, k, ks, target, targets, with_fixed, &met, &cells);
+		}
 		memory_index_free(&index);
 	}
+	printf("# %u of %u cells meet the bar\n", met, cells);
 	free(data.rows);
 	free(data.queries);
 	return 0;

@@ -150,7 +150,7 @@ test_filtered_search(void **state)
 				qualify += row_meets(conditions + first, count, r);
 			search.filter = (OmenFilter) {.conditions = conditions + first, .count = count};
 			start_query(&search, &index, rows + first * DIM);
-			assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, (OmenIvfEffort) {INFINITY, 9}), OMEN_OK);
+			assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, omen_ivf_fixed_effort(9)), OMEN_OK);
 			assert_int_equal(search.hit_count, qualify);
 			for (uint32_t h = 0; h < search.hit_count; h++)
 				assert_true(row_meets(conditions + first, count, row_of_tid(search.hits[h].tid)));
@@ -161,7 +161,7 @@ test_filtered_search(void **state)
 
 			/* The best seven of them. */
 			start_query(&search, &index, rows + first * DIM);
-			assert_int_equal(omen_ivf_search_run(&search, 7, (OmenIvfEffort) {INFINITY, 9}), OMEN_OK);
+			assert_int_equal(omen_ivf_search_run(&search, 7, omen_ivf_fixed_effort(9)), OMEN_OK);
 			assert_true(search.hit_count >= (qualify < 7 ? qualify : 7));
 			for (uint32_t h = 0; h < search.hit_count; h++)
 				assert_true(row_meets(conditions + first, count, row_of_tid(search.hits[h].tid)));
@@ -189,17 +189,17 @@ test_damaged_pages(void **state)
 		OmenPageTrailer *trailer = omen_page_trailer(index.pages + (size_t) index.key_map[p] * OMEN_PAGE_BYTES);
 
 		trailer->generation++;
-		assert_int_equal(omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 9}), OMEN_STALE);
+		assert_int_equal(omen_ivf_search_run(&search, 10, omen_ivf_fixed_effort(9)), OMEN_STALE);
 		trailer->generation--;
 		trailer->kind = OMEN_PAGE_PACKED;
-		assert_int_equal(omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 9}), OMEN_STALE);
+		assert_int_equal(omen_ivf_search_run(&search, 10, omen_ivf_fixed_effort(9)), OMEN_STALE);
 		trailer->kind = OMEN_PAGE_KEYS;
 		trailer->magic++;
-		assert_int_equal(omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 9}), OMEN_CORRUPT);
+		assert_int_equal(omen_ivf_search_run(&search, 10, omen_ivf_fixed_effort(9)), OMEN_CORRUPT);
 		trailer->magic--;
 		assert_int_equal(index.held, 0);
 	}
-	assert_int_equal(omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 9}), OMEN_OK);
+	assert_int_equal(omen_ivf_search_run(&search, 10, omen_ivf_fixed_effort(9)), OMEN_OK);
 	memory_index_free(&index);
 	free(rows);
 }

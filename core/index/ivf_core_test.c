@@ -113,7 +113,7 @@ test_estimates(void **state)
 			for (uint32_t d = 0; d < dim; d++)
 				qq += (double) query[d] * query[d];
 			start_query(&search, &index, query);
-			assert_int_equal(omen_ivf_search_run(&search, count, (OmenIvfEffort) {INFINITY, 16}), OMEN_OK);
+			assert_int_equal(omen_ivf_search_run(&search, count, omen_ivf_fixed_effort(16)), OMEN_OK);
 			assert_int_equal(search.hit_count, count);
 			for (uint32_t h = 0; h < count; h++)
 			{
@@ -223,7 +223,7 @@ test_whole_search_finds_all(void **state)
 			for (uint32_t q = 0; q < 10; q++)
 			{
 				start_query(&search, &index, rows + (size_t) (q % count) * dim);
-				assert_int_equal(omen_ivf_search_run(&search, k, (OmenIvfEffort) {INFINITY, lists}), OMEN_OK);
+				assert_int_equal(omen_ivf_search_run(&search, k, omen_ivf_fixed_effort(lists)), OMEN_OK);
 				assert_true(search.hit_count >= k);
 				good += found(&search, OMEN_L2, rows, count, dim, rows + (size_t) (q % count) * dim, k);
 			}
@@ -305,7 +305,7 @@ test_inserted_rows_are_found(void **state)
 	for (uint32_t q = 0; q < 100; q++)
 	{
 		start_query(&search, &index, rows + (size_t) (q * 29) * dim);
-		assert_int_equal(omen_ivf_search_run(&search, 5, (OmenIvfEffort) {INFINITY, 8}), OMEN_OK);
+		assert_int_equal(omen_ivf_search_run(&search, 5, omen_ivf_fixed_effort(8)), OMEN_OK);
 		good += found(&search, OMEN_L2, rows, count, dim, rows + (size_t) (q * 29) * dim, 5);
 	}
 	assert_true(good >= 490);
@@ -352,7 +352,7 @@ test_odd_rows(void **state)
 		for (uint32_t q = 0; q < 16; q++)
 		{
 			start_query(&search, &index, rows + (size_t) q * dim);
-			assert_int_equal(omen_ivf_search_run(&search, count, (OmenIvfEffort) {INFINITY, 5}), OMEN_OK);
+			assert_int_equal(omen_ivf_search_run(&search, count, omen_ivf_fixed_effort(5)), OMEN_OK);
 			assert_int_equal(search.hit_count, count);
 		}
 		memory_index_free(&index);
@@ -390,7 +390,7 @@ test_flipped_bytes(void **state)
 		assert_int_equal(omen_ivf_search_init(&search, &arena, &index.model, &index.meta,
 											  memory_index_store(&index)), OMEN_OK);
 		start_query(&search, &index, rows);
-		if (omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 10}) != OMEN_OK)
+		if (omen_ivf_search_run(&search, 10, omen_ivf_fixed_effort(10)) != OMEN_OK)
 			errors++;
 		assert_int_equal(index.held, 0);
 		omen_arena_reset(&arena);
@@ -427,10 +427,10 @@ test_out_of_memory(void **state)
 		if (status == OMEN_OK)
 		{
 			start_query(&search, &index, rows);
-			status = omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 6});
+			status = omen_ivf_search_run(&search, 10, omen_ivf_fixed_effort(6));
 			/* More room is needed for all rows. */
 			if (status == OMEN_OK)
-				status = omen_ivf_search_run(&search, OMEN_K_ALL, (OmenIvfEffort) {INFINITY, 6});
+				status = omen_ivf_search_run(&search, OMEN_K_ALL, omen_ivf_fixed_effort(6));
 			if (status == OMEN_OK)
 				assert_int_equal(search.hit_count, count);
 		}
@@ -443,7 +443,7 @@ test_out_of_memory(void **state)
 			failing.left = 1000;
 			if (n > 6)
 			{
-				assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, (OmenIvfEffort) {INFINITY, 6}), OMEN_OK);
+				assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, omen_ivf_fixed_effort(6)), OMEN_OK);
 				assert_int_equal(search.hit_count, count);
 			}
 		}
@@ -486,7 +486,7 @@ test_removed_rows_are_gone(void **state)
 	assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
 										  memory_index_store(&index)), OMEN_OK);
 	start_query(&search, &index, rows);
-	assert_int_equal(omen_ivf_search_run(&search, count, (OmenIvfEffort) {INFINITY, 6}), OMEN_OK);
+	assert_int_equal(omen_ivf_search_run(&search, count, omen_ivf_fixed_effort(6)), OMEN_OK);
 	assert_int_equal(search.hit_count, count / 3);
 	for (uint32_t h = 0; h < search.hit_count; h++)
 		assert_int_equal(row_of_tid(search.hits[h].tid) % 3, 0);
@@ -510,7 +510,7 @@ test_removed_rows_are_gone(void **state)
 	assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
 										  memory_index_store(&index)), OMEN_OK);
 	start_query(&search, &index, rows);
-	assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, (OmenIvfEffort) {INFINITY, 6}), OMEN_OK);
+	assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, omen_ivf_fixed_effort(6)), OMEN_OK);
 	assert_int_equal(search.hit_count, count - removed);
 
 	/* A tail page that says it is another tail's; one that counts more than fits. */
@@ -522,16 +522,16 @@ test_removed_rows_are_gone(void **state)
 		if (trailer->kind != OMEN_PAGE_TAIL)
 			continue;
 		trailer->list ^= 1;
-		assert_int_equal(omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 6}), OMEN_CORRUPT);
+		assert_int_equal(omen_ivf_search_run(&search, 10, omen_ivf_fixed_effort(6)), OMEN_CORRUPT);
 		trailer->list ^= 1;
 		trailer->count = omen_postings_per_tail(dim, 0) + 1;
-		assert_int_equal(omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 6}), OMEN_CORRUPT);
+		assert_int_equal(omen_ivf_search_run(&search, 10, omen_ivf_fixed_effort(6)), OMEN_CORRUPT);
 		trailer->count = was;
 		assert_int_equal(index.held, 0);
 	}
 	/* A list that claims more postings than there are. */
 	index.model.start[3].count += 100000;
-	assert_int_equal(omen_ivf_search_run(&search, 10, (OmenIvfEffort) {INFINITY, 6}), OMEN_CORRUPT);
+	assert_int_equal(omen_ivf_search_run(&search, 10, omen_ivf_fixed_effort(6)), OMEN_CORRUPT);
 	assert_int_equal(index.held, 0);
 	memory_index_free(&index);
 	free(rows);
@@ -568,7 +568,7 @@ test_slot_reused_by_another_list(void **state)
 	assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
 										  memory_index_store(&index)), OMEN_OK);
 	start_query(&search, &index, rows);
-	assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, (OmenIvfEffort) {INFINITY, 6}), OMEN_OK);
+	assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, omen_ivf_fixed_effort(6)), OMEN_OK);
 	for (uint32_t h = 0; h < search.hit_count; h++)
 	{
 		uint32_t	row = row_of_tid(search.hits[h].tid);
@@ -610,12 +610,12 @@ test_tail_in_a_circle(void **state)
 			omen_page_trailer(index.pages + (size_t) block * OMEN_PAGE_BYTES)->next;
 
 		omen_page_trailer(index.pages + (size_t) last * OMEN_PAGE_BYTES)->next = block;
-		assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, (OmenIvfEffort) {INFINITY, 1}), OMEN_CORRUPT);
+		assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, omen_ivf_fixed_effort(1)), OMEN_CORRUPT);
 		assert_int_equal(index.held, 0);
 		block = next;
 	}
 	omen_page_trailer(index.pages + (size_t) last * OMEN_PAGE_BYTES)->next = OMEN_NO_BLOCK;
-	assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, (OmenIvfEffort) {INFINITY, 1}), OMEN_OK);
+	assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, omen_ivf_fixed_effort(1)), OMEN_OK);
 	assert_int_equal(search.hit_count, 4000);
 	memory_index_free(&index);
 	free(rows);

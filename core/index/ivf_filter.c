@@ -3,13 +3,11 @@
  * how far to go for those that do.
  *
  * The best k of the rows that pass are among the best k / share of all rows,
- * so a filtered search has to go farther than the calibration says for k.  But
- * the share near the query may be another than farther away: with the rows
- * that pass all on the other side of the table, going by it ends too early.
- * The stop rule knows better: once k rows that pass are known, a list is
- * hopeless, or it is not, by its distance alone.  So its threshold alone
- * decides, that of the calibration for k / share; there is an end where no
- * list farther away could be anything but hopeless.
+ * so a filtered search has to go as far as the calibration says for those.
+ * But the share near the query may be another than farther away: with the rows
+ * that pass all on the other side of the table, going by it would end too
+ * early.  So the search takes half as many lists again, without news, as it
+ * has looked at, and a wider stop threshold.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -133,67 +131,20 @@ omen_ivf_test_posting(OmenIvfSearch *search, const uint8_t *keys)
 /* Added to the stop threshold: without it 0.87 of the true ten were found of rows that begin far away. */
 #define SCATTER_Z 0.05f
 
-/* The effort for the best k of the rows that pass, by the share of them so far. */
-static OmenIvfEffort
-effort_by_share(const OmenIvfSearch *search, uint32_t k)
+OmenIvfEffort
+omen_ivf_filter_effort(const OmenIvfSearch *search, uint32_t k, uint32_t done)
 {
+	const OmenFilter *filter = &search->filter;
 	double		share = (search->stats.keys_passed + 1.0) / (search->stats.keys_tested + 1.0);
 	double		among = k / share;
+	OmenIvfEffort least = omen_ivf_effort(search->model, k, filter->recall, filter->grown);
+	OmenIvfEffort effort = omen_ivf_effort(search->model, among < UINT32_MAX ? (uint32_t) among : UINT32_MAX,
+										   filter->recall, filter->grown);
 
-	return omen_ivf_effort(search->model, among < UINT32_MAX ? (uint32_t) among : UINT32_MAX,
-						   search->filter.recall, search->filter.grown);
-}
-
-static void
-find_spreads(OmenIvfSearch *search)
-{
-	const OmenIvfModel *model = search->model;
-
-	search->spread_least = INFINITY;
-	search->spread_most = 0;
-	for (uint32_t l = 0; l < model->lists; l++)
-	{
-		float		spread = model->start[l].spread;
-
-		if (spread > search->spread_most)
-			search->spread_most = spread;
-		if (spread > 0 && spread < search->spread_least)
-			search->spread_least = spread;
-	}
-}
-
-/* Whether all lists from this distance on are hopeless, whatever their spread. */
-static int
-all_hopeless(OmenIvfSearch *search, float distance, float worst, float stop_z)
-{
-	float		spread = stop_z > 0 ? stop_z * stop_z * distance : 0.0f;
-
-	if (search->spread_most == 0)
-		find_spreads(search);
-	/* The spread for which the stop rule's left side, less its right, is least. */
-	spread = spread < search->spread_most ? spread : search->spread_most;
-	spread = spread > search->spread_least ? spread : search->spread_least;
-	return distance + spread - worst > stop_z * 2.0f * sqrtf(distance * spread);
-}
-
-uint32_t
-omen_ivf_filter_probes(OmenIvfSearch *search, uint32_t k, uint32_t done, float worst, float *stop_z)
-{
-	const OmenIvfModel *model = search->model;
-	/* Not too far at once: share and k-th best change on the way.  Each step ranks the lists left anew. */
-	uint32_t	next = done > 0 && done < model->lists / 4 ? done * 4 : model->lists;
-	OmenIvfEffort effort;
-
-	if (worst == INFINITY)
-		return next;
-	effort = effort_by_share(search, k);
 	/* At least that for k, and more: rows far away lie more scattered than the nearest of many. */
-	effort.stop_z = fmaxf(effort.stop_z, omen_ivf_effort(model, k, search->filter.recall,
-														 search->filter.grown).stop_z) + SCATTER_Z;
-	*stop_z = effort.stop_z;
-	if (effort.stop_z == INFINITY)
-		return effort.probes < next ? effort.probes : next;
-	if (done > 0 && all_hopeless(search, search->ranking.ranks[done - 1].distance, worst, effort.stop_z))
-		return done;
-	return next;
+	effort.stop_z = fmaxf(effort.stop_z, least.stop_z) + SCATTER_Z;
+	effort.reach = fmaxf(effort.reach, least.reach);
+	if (effort.patience > 0)
+		effort.patience = (effort.patience > least.patience ? effort.patience : least.patience) + done / 2;
+	return effort;
 }

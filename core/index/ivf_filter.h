@@ -17,10 +17,7 @@ OmenStatus	omen_ivf_test_list(OmenIvfSearch *search, uint32_t list, uint32_t *pa
 /* Whether a posting with these keys meets all conditions. */
 int			omen_ivf_test_posting(OmenIvfSearch *search, const uint8_t *keys);
 
-/*
- * How many of the nearest lists to look at, now that `done` have been (done:
- * no more), and the stop threshold for them; `worst` is the k-th best so far.
- */
-uint32_t	omen_ivf_filter_probes(OmenIvfSearch *search, uint32_t k, uint32_t done, float worst, float *stop_z);
+/* How far to go for the best k that pass, now that `done` lists have been looked at. */
+OmenIvfEffort omen_ivf_filter_effort(const OmenIvfSearch *search, uint32_t k, uint32_t done);
 
 #endif							/* IVF_FILTER_H */

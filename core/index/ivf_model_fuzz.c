@@ -56,7 +56,8 @@ use_model(OmenIvfModel *model, const OmenIvfMeta *meta, OmenArena *arena)
 		{
 			OmenIvfEffort effort = omen_ivf_effort(model, k, percent / 100.0, (int) percent % 2);
 
-			if (effort.probes < 1 || effort.probes > model->lists || effort.stop_z != effort.stop_z)
+			if (effort.probes < 1 || effort.probes > model->lists || effort.stop_z != effort.stop_z ||
+				effort.patience > model->lists || effort.lists > model->lists)
 				abort();
 		}
 	for (uint32_t l = 0; l < model->lists; l++)

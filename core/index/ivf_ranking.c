@@ -18,6 +18,10 @@
 #define LAST OMEN_ADD_LAST
 #define TAKEN INFINITY			/* coarse distance of a list that has its rank */
 #define SAMPLE 64
+/* So many more lists are ranked than a search is at: what the coarse codes put just behind may belong in front. */
+#define LISTS_AHEAD 16
+
+_Static_assert(sizeof(OmenListRank) == sizeof(OmenKeyed), "ranks are sorted as keyed items");
 
 OmenStatus
 omen_ranking_init(OmenRanking *ranking, OmenArena *arena, const OmenIvfModel *model)
@@ -123,6 +127,18 @@ omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenC
 	}
 	omen_sort_keyed((OmenKeyed *) fresh, take);
 	ranking->ready += take;
+}
+
+void
+omen_ranking_ahead(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query, uint32_t from,
+				   uint32_t want)
+{
+	uint32_t	ready = ranking->ready;
+
+	want = want < model->lists ? want : model->lists;
+	omen_ranking_extend(ranking, model, query, want + want / 8 + LISTS_AHEAD);
+	if (ready > from && ranking->ready > ready)
+		omen_sort_keyed((OmenKeyed *) ranking->ranks + from, ranking->ready - from);
 }
 
 uint32_t

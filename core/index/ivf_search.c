@@ -17,14 +17,6 @@
 #include "omen/select.h"
 
 #define LAST OMEN_ADD_LAST
-/*
- * So many of the nearest lists are never skipped: they cost next to nothing,
- * and the rows that a threshold was learned from lie nearer to their centroids
- * than strangers do.
- */
-#define LISTS_SURE 8
-
-_Static_assert(sizeof(OmenListRank) == sizeof(OmenKeyed), "ranks are sorted as keyed items");
 
 /* One list as the query sees it. */
 typedef struct ListView
@@ -478,6 +470,7 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 	if (status != OMEN_OK)
 		return status;
 	search->hits[search->hit_count++] = hit;
+	search->entered += hit.estimate < limit(search);
 	omen_heap_offer(search->nearest, &search->nearest_count, search->nearest_room, hit.estimate);
 	return OMEN_OK;
 }
@@ -604,11 +597,55 @@ scanned_enough(OmenIvfSearch *search)
 	return search->stopped;
 }
 
+/* Where a search is: what it was told, and what has come of it. */
+typedef struct Progress
+{
+	OmenIvfEffort effort;
+	uint32_t	probes;
+	float		reach;			/* how far lists may be for the effort's */
+	uint32_t	last;			/* the list with the latest news */
+	uint32_t	news;			/* since */
+	uint32_t	look;			/* with a filter: the list to think again at */
+} Progress;
+
+static void
+take_effort(const OmenIvfSearch *search, Progress *at, OmenIvfEffort effort)
+{
+	const OmenIvfModel *model = search->model;
+
+	at->effort = effort;
+	at->probes = effort.probes < model->lists ? effort.probes : model->lists;
+	if (effort.patience > 0 && search->ranking.ready > 0)
+		at->reach = omen_ivf_reach(model, search->ranking.ranks[0].distance, effort.reach);
+}
+
+/* Whether the search ends before list i: by its effort, or when nothing nearer has come for long. */
+static int
+is_over(OmenIvfSearch *search, Progress *at, uint32_t k, uint32_t i)
+{
+	uint32_t	lists = search->model->lists;
+
+	if (search->filter.count > 0 && search->filter.recall > 0 && i < lists && (i >= at->look || i >= at->probes))
+	{
+		take_effort(search, at, omen_ivf_filter_effort(search, k, i));
+		/* Without k rows that pass, everything. */
+		if (limit(search) == INFINITY)
+			at->probes = lists;
+		at->look = i + i / 4 + OMEN_LISTS_SURE;
+	}
+	if (i >= at->probes || scanned_enough(search))
+		return 1;
+	if (i + i / 8 + 1 > search->ranking.ready && search->ranking.ready < lists)
+		omen_ranking_ahead(&search->ranking, search->model, &search->query, i, i * 2);
+	return at->effort.patience > 0 && i >= OMEN_LISTS_SURE && limit(search) < INFINITY &&
+		i >= omen_ivf_end(at->last, at->effort.patience) && search->ranking.ranks[i].distance > at->reach;
+}
+
 OmenStatus
 omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 {
 	const OmenIvfModel *model = search->model;
-	uint32_t	probes = effort.probes < model->lists ? effort.probes : model->lists;
+	Progress	at = {.look = OMEN_LISTS_SURE};
 	OmenStatus	status = OMEN_OK;
 
 	search->hit_count = 0;
@@ -621,34 +658,32 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 			return omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
 	}
 	search->nearest_room = k == OMEN_K_ALL ? 0 : k;
-	/* A few more than wanted: what the coarse codes put just behind may belong in front. */
-	omen_ranking_extend(&search->ranking, model, &search->query, probes + probes / 8 + 16);
-	for (uint32_t i = 0; i < model->lists && status == OMEN_OK && !scanned_enough(search); i++)
+	omen_ranking_ahead(&search->ranking, model, &search->query, 0, effort.lists);
+	take_effort(search, &at, effort);
+	for (uint32_t i = 0; status == OMEN_OK && !is_over(search, &at, k, i); i++)
 	{
 		const OmenListRank *rank = &search->ranking.ranks[i];
-		ListView	view;
+		ListView	view = view_list(search, rank->list, rank->distance);
 
-		if (i >= probes)
-		{
-			if (search->filter.count > 0 && search->filter.recall > 0)
-				probes = omen_ivf_filter_probes(search, k, i, limit(search), &effort.stop_z);
-			if (i >= probes)
-				break;
-			omen_ranking_extend(&search->ranking, model, &search->query, probes + probes / 8 + 16);
-		}
-		view = view_list(search, rank->list, rank->distance);
-		if (i >= LISTS_SURE && hopeless(search, rank, effort.stop_z))
+		if (i >= OMEN_LISTS_SURE && hopeless(search, rank, at.effort.stop_z))
 		{
 			search->stats.lists_skipped++;
 			continue;
 		}
-		if (i + 1 < probes && search->filter.count == 0)
+		if (i + 1 < search->ranking.ready && search->filter.count == 0)
 			omen_search_expect(search, search->ranking.ranks[i + 1].list);
+		search->entered = 0;
 		status = omen_search_list(search, rank->list, rank->distance);
 		if (status == OMEN_OK)
 			status = read_scanned(search, &view);
+		at.news += search->entered;
+		if (at.news >= omen_ivf_news(k))
+		{
+			at.last = i;
+			at.news = 0;
+		}
 	}
-	search->all_found = probes >= model->lists && !search->stopped && limit(search) == INFINITY;
+	search->all_found = at.probes >= model->lists && !search->stopped && limit(search) == INFINITY;
 	if (status == OMEN_OK)
 		finish_hits(search);
 	return status;

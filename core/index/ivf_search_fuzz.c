@@ -95,7 +95,7 @@ search_all(const OmenIvfModel *model, const OmenIvfMeta *meta, uint8_t choice, O
 	OmenError	err;
 	uint64_t	postings = 0;
 	uint32_t	k = choice % 16 == 0 ? OMEN_K_ALL : 1 + choice % 50;
-	OmenIvfEffort effort = {INFINITY, UINT32_MAX};
+	OmenIvfEffort effort = omen_ivf_fixed_effort(UINT32_MAX);
 	const OmenCondition conditions[] = {
 		{.kind = OMEN_WITHIN, .column = 1, .low = 100, .high = 700},
 		{.kind = OMEN_COVERS, .column = 0, .values = (const uint64_t[]) {1, 6}, .count = 2},

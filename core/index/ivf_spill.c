@@ -15,7 +15,7 @@
 #define SPILL_K 10
 #define SPILL_LEVEL 0.97f
 /* A second posting a row is worth its space when no more than this part of the scan is left. */
-#define SPILL_COST_MAX 0.5
+#define SPILL_COST_MAX 0.6
 
 typedef struct SpillTrial
 {

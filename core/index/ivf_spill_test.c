@@ -59,7 +59,7 @@ test_spilled_rows_come_once(void **state)
 
 			omen_ivf_point(&index.rotation, metrics[m], index.model.mean, *index.model.lift_sq, query, scratch, &point);
 			omen_ivf_search_begin(&search);
-			assert_int_equal(omen_ivf_search_run(&search, q % 2 ? count : OMEN_K_ALL, (OmenIvfEffort) {INFINITY, 20}),
+			assert_int_equal(omen_ivf_search_run(&search, q % 2 ? count : OMEN_K_ALL, omen_ivf_fixed_effort(20)),
 							 OMEN_OK);
 			assert_int_equal(search.hit_count, count);
 			assert_int_equal(search.stats.records_read, count);
@@ -68,7 +68,7 @@ test_spilled_rows_come_once(void **state)
 			for (uint32_t h = 0; h < count; h++)
 				assert_int_equal(seen[row_of_tid(search.hits[h].tid)]++, 0);
 			/* Once more, for fewer: the row itself is nearest, but by inner product. */
-			assert_int_equal(omen_ivf_search_run(&search, 1, (OmenIvfEffort) {INFINITY, 20}), OMEN_OK);
+			assert_int_equal(omen_ivf_search_run(&search, 1, omen_ivf_fixed_effort(20)), OMEN_OK);
 			for (uint32_t h = 0; h < search.hit_count; h++)
 				good += row_of_tid(search.hits[h].tid) == q * 97;
 		}

@@ -22,6 +22,8 @@
 #ifndef OMEN_IVF_H
 #define OMEN_IVF_H
 
+#include <math.h>
+
 #include "omen/kmeans.h"
 #include "omen/page.h"
 #include "omen/rotation.h"
@@ -30,22 +32,34 @@
 
 #define OMEN_CALIBRATION_LEVELS 20
 #define OMEN_CALIBRATION_KS 4
+/* Opening a list, in pages of PostgreSQL, costs about as much as scanning so many codes. */
+#define OMEN_LIST_COST 300
+/*
+ * So many of the nearest lists are always looked at: they cost next to nothing,
+ * and the rows that calibration learns from lie nearer to their centroids than
+ * strangers do.
+ */
+#define OMEN_LISTS_SURE 3
 
 extern const float omen_calibration_levels[OMEN_CALIBRATION_LEVELS];
 extern const uint32_t omen_calibration_ks[OMEN_CALIBRATION_KS];
 
 /*
- * For each k and each level the cheapest pair, of a stop threshold z and a
- * number of nearest lists, within which that share of true neighbours was
- * found when rows of the table itself were the queries.
+ * For each k and each level the cheapest effort (OmenIvfEffort) with which that
+ * share of true neighbours was found when rows of the table itself were the
+ * queries.
  */
 typedef struct OmenCalibration
 {
 	uint32_t	queries;		/* 0: never calibrated, search everything */
+	float		spread;			/* of a row's list, on average: the unit of reach */
 	float		stop_z[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
-	uint32_t	probes[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
-	/* With no stop threshold, which does not hold once the rows have grown denser. */
-	uint32_t	probes_alone[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
+	float		reach[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
+	uint32_t	patience[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
+	/* Where such searches ended, on average. */
+	uint32_t	lists[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
+	/* By a number of lists alone: nothing else holds once the rows have grown denser. */
+	uint32_t	lists_alone[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
 } OmenCalibration;
 
 /* ---- the model ---- */
@@ -182,6 +196,13 @@ void		omen_ranking_begin(OmenRanking *ranking, const OmenIvfModel *model, const 
 void		omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query,
 								uint32_t want);
 
+/*
+ * Makes ready what a search wants that is to look at `want` lists, and sorts
+ * anew those from `from` on, where it has looked at nothing yet.
+ */
+void		omen_ranking_ahead(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query,
+							   uint32_t from, uint32_t want);
+
 /* A single list's exact distance. */
 float		omen_ranking_distance(const OmenRanking *ranking, const OmenIvfModel *model,
 								  const OmenCodeQuery *query, uint32_t list);
@@ -247,11 +268,45 @@ uint32_t	omen_condition_mask(const OmenCondition *condition, const uint64_t keys
 
 /* ---- searching ---- */
 
+/* How far a search goes along the lists, nearest first. */
 typedef struct OmenIvfEffort
 {
-	float		stop_z;			/* skip lists beyond this many spreads; INFINITY: none */
-	uint32_t	probes;			/* nearest lists to look at */
+	float		stop_z;			/* skips lists beyond this many spreads; INFINITY: none */
+	uint32_t	probes;			/* looks at so many at most */
+	uint32_t	patience;		/* 0: at all of those; else see omen_ivf_end */
+	float		reach;			/* goes on whatever its patience while within: see omen_ivf_reach */
+	uint32_t	lists;			/* where it will end, more or less: so many are ranked at first */
 } OmenIvfEffort;
+
+/* The nearest so many lists, whatever comes. */
+static inline OmenIvfEffort
+omen_ivf_fixed_effort(uint32_t probes)
+{
+	return (OmenIvfEffort) {INFINITY, probes, 0, 0.0f, probes};
+}
+
+/* A search that has had no news since list `last` (from 0) ends before this one. */
+static inline uint32_t
+omen_ivf_end(uint32_t last, uint32_t patience)
+{
+	uint64_t	end = (uint64_t) last + last / 4 + patience + 1;
+
+	return end < UINT32_MAX ? (uint32_t) end : UINT32_MAX;
+}
+
+/* So many rows that are among the best k so far are news. */
+static inline uint32_t
+omen_ivf_news(uint32_t k)
+{
+	return k / 20 > 1 ? k / 20 : 1;
+}
+
+/* How far a list may be for a reach, when the nearest is at `nearest`. */
+static inline float
+omen_ivf_reach(const OmenIvfModel *model, float nearest, float reach)
+{
+	return nearest + reach * 2.0f * sqrtf(nearest * model->calibration->spread);
+}
 
 /*
  * The effort that should reach `recall` (0 .. 1) for the best k, from the
@@ -309,6 +364,7 @@ typedef struct OmenIvfSearch
 	float	   *nearest;		/* max-heap of the k best estimates */
 	uint32_t	nearest_count;
 	uint32_t	nearest_room;
+	uint32_t	entered;		/* rows that came among those, since it was set to 0 */
 	struct OmenScanned *scanned;	/* codes of the list at hand that passed */
 	uint32_t	scanned_count;
 	uint32_t	scanned_room;
@@ -319,8 +375,6 @@ typedef struct OmenIvfSearch
 	uint64_t	scan_max;		/* postings to look at, over all runs; 0: any number */
 	int			stopped;		/* by scan_max */
 	int			all_found;		/* every row that meets the filter is among the hits */
-	float		spread_least;	/* of all lists; both 0 until needed */
-	float		spread_most;
 	uint32_t   *masks;			/* of the list at hand: a bit for each posting that meets them */
 	uint32_t	mask_room;
 	struct OmenRange *range;	/* NULL: the nearest are wanted */
@@ -445,7 +499,7 @@ OmenStatus	omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *mode
  * .spread; with rows in their second lists as well or not.  Infinite when the
  * rows are too few to tell.
  */
-OmenStatus	omen_calibrator_cost(OmenCalibrator *calibrator, const OmenIvfModel *model, int spilled, uint32_t k,
+OmenStatus	omen_calibrator_cost(OmenCalibrator *calibrator, OmenIvfModel *model, int spilled, uint32_t k,
 								 float level, OmenArena *scratch, double *cost);
 
 /*

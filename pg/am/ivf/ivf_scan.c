@@ -41,8 +41,6 @@
 
 /* Rows asked for at first when nothing is known. */
 #define ROWS_UNKNOWN 50
-/* Calibration may find that fewer lists would do, but from rows that its lists were trained on. */
-#define PROBES_MIN 3
 /* Rows on their way while others are fetched: those sure to be, those that may be, and bytes of the next. */
 #define EXPECTED_ROWS 16
 #define EXPECTED_DOUBTFUL 4
@@ -604,12 +602,9 @@ effort_for(IvfScan *ivf, uint32 k)
 	const OmenIvfModel *model = &ivf->model->view;
 	OmenIvfEffort effort;
 
-	if (k == OMEN_K_ALL)
-		return (OmenIvfEffort) {INFINITY, model->lists};
-	if (ivf_probes > 0)
-		return (OmenIvfEffort) {INFINITY, (uint32) ivf_probes};
+	if (k == OMEN_K_ALL || ivf_probes > 0)
+		return omen_ivf_fixed_effort(k == OMEN_K_ALL ? model->lists : (uint32) ivf_probes);
 	effort = omen_ivf_effort(model, k, ivf->recall, ivf->grown);
-	effort.probes = Max(effort.probes, PROBES_MIN);
 	ivf->search->filter.recall = ivf->recall;
 	ivf->search->filter.grown = ivf->grown;
 	return effort;

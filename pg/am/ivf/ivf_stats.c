@@ -289,8 +289,10 @@ vector_index_calibration(PG_FUNCTION_ARGS)
 			Datum		values[] = {
 				Int32GetDatum((int32) omen_calibration_ks[s]),
 				Float4GetDatum(omen_calibration_levels[l]),
-				Int32GetDatum((int32) effort.probes),
+				Int32GetDatum((int32) effort.lists),
 				Float4GetDatum(effort.stop_z),
+				Float4GetDatum(effort.reach),
+				Int32GetDatum((int32) effort.patience),
 				Int32GetDatum((int32) grown.probes)
 			};
 			bool		nulls[lengthof(values)] = {false};

@@ -23,7 +23,7 @@ COMMENT ON FUNCTION vector_maintain(regclass) IS
 	'what VACUUM does to an ivf index when it is due: lists repacked, or trained anew when rows have drifted from them';
 
 CREATE FUNCTION vector_index_calibration(index regclass)
-	RETURNS TABLE (k int, recall real, probes int, stop_z real, probes_when_grown int)
+	RETURNS TABLE (k int, recall real, probes int, stop_z real, reach real, patience int, probes_when_grown int)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION vector_index_calibration(regclass) IS 'how far an ivf index is searched for a recall';
 
