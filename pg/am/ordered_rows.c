@@ -35,22 +35,26 @@ take_wish(OrderedRows *rows)
 {
 	IvfWish		wish = ivf_limit_of(rows->scan);
 	float4		table_rows = rows->scan->heapRelation->rd_rel->reltuples;
+	Plan	   *plan;
 
 	rows->wanted = wish.rows;
 	rows->share = 1;
-	/* What a subplan may do is not to be seen in the condition. */
-	if (wish.node == NULL || wish.node->ss.ps.qual == NULL ||
-		contain_volatile_functions((Node *) wish.node->ss.ps.plan->qual) ||
-		contain_subplans((Node *) wish.node->ss.ps.plan->qual))
+	rows->node = wish.node;
+	if (wish.node == NULL)
 		return;
-	rows->qual = wish.node->ss.ps.qual;
-	rows->qual_context = CreateExprContext(wish.node->ss.ps.state);
-	if (table_rows > 0 && wish.node->ss.ps.plan->plan_rows < table_rows)
-		rows->share = Max(wish.node->ss.ps.plan->plan_rows / table_rows, 1e-9);
+	plan = wish.node->ss.ps.plan;
+	rows->index_qual = wish.node->indexqualorig;
+	/* What a subplan may do is not to be seen in the condition. */
+	if (!contain_volatile_functions((Node *) plan->qual) && !contain_subplans((Node *) plan->qual))
+		rows->qual = wish.node->ss.ps.qual;
+	if (rows->qual != NULL || rows->index_qual != NULL)
+		rows->qual_context = CreateExprContext(wish.node->ss.ps.state);
+	if (rows->qual != NULL && table_rows > 0 && plan->plan_rows < table_rows)
+		rows->share = Max(plan->plan_rows / table_rows, 1e-9);
 }
 
 void
-ordered_rows_begin(OrderedRows *rows, IndexScanDesc scan, Datum query, MemoryContext context)
+ordered_rows_begin(OrderedRows *rows, IndexScanDesc scan, Datum query, OrderedHints *hints, MemoryContext context)
 {
 	Relation	index = scan->indexRelation;
 
@@ -62,6 +66,8 @@ ordered_rows_begin(OrderedRows *rows, IndexScanDesc scan, Datum query, MemoryCon
 	rows->distance = index_getprocinfo(index, 1, IVF_DISTANCE_PROC);
 	rows->last_distance = -INFINITY;
 	rows->fetch = table_index_fetch_begin(scan->heapRelation);
+	rows->table = (BlockReader) {scan->heapRelation, 0, &hints->table};
+	rows->toast = toast_reader_open(scan->heapRelation, &hints->toast, context, true);
 	rows->slot = table_slot_create(scan->heapRelation, NULL);
 	rows->column = index->rd_index->indkey.values[0];
 	if (rows->column == 0)
@@ -78,13 +84,26 @@ ordered_rows_end(OrderedRows *rows)
 {
 	if (rows->fetch != NULL)
 		table_index_fetch_end(rows->fetch);
+	if (rows->toast != NULL)
+		toast_reader_close(rows->toast);
 	if (rows->slot != NULL)
 		ExecDropSingleTupleTableSlot(rows->slot);
 	if (rows->estate != NULL)
 		FreeExecutorState(rows->estate);
 	rows->fetch = NULL;
+	rows->toast = NULL;
 	rows->slot = NULL;
 	rows->estate = NULL;
+}
+
+void
+ordered_rows_forget(OrderedRows *rows)
+{
+	ordered_rows_end(rows);
+	/* At the end of the query it is freed with the query's EState, to which it belongs. */
+	if (rows->qual_context != NULL)
+		FreeExprContext(rows->qual_context, true);
+	rows->qual_context = NULL;
 }
 
 static bool
@@ -92,10 +111,12 @@ passes_conditions(OrderedRows *rows)
 {
 	bool		passes;
 
-	if (rows->qual == NULL)
+	if (rows->qual_context == NULL)
 		return true;
 	rows->qual_context->ecxt_scantuple = rows->slot;
-	passes = ExecQual(rows->qual, rows->qual_context);
+	passes = (rows->index_qual == NULL || ExecQual(rows->index_qual, rows->qual_context)) &&
+		(rows->qual == NULL || ExecQual(rows->qual, rows->qual_context));
+	rows->removed += !passes;
 	ResetExprContext(rows->qual_context);
 	return passes;
 }
@@ -119,7 +140,7 @@ indexed_value(OrderedRows *rows, Datum *value)
 }
 
 static OrderedRow
-fetch_row(OrderedRows *rows, ItemPointerData tid)
+fetch_row(OrderedRows *rows, ItemPointerData tid, ItemPointerData place)
 {
 	OrderedRow	row = {INFINITY, tid, ORDERED_ROW_OUT};
 	bool		call_again = false;
@@ -127,17 +148,25 @@ fetch_row(OrderedRows *rows, ItemPointerData tid)
 	MemoryContext old;
 	Datum		value;
 
+	block_reader_turn(&rows->table, rows->fetch, ItemPointerGetBlockNumber(&tid));
 	/* The table's fetch moves the tid to the row's live version; the index keeps its own. */
 	if (!table_index_fetch_tuple(rows->fetch, &tid, rows->scan->xs_snapshot, rows->slot, &call_again, &all_dead))
 		return row;
+	if (TTS_IS_BUFFERTUPLE(rows->slot))
+		buffer_hints_note(rows->table.hints, ItemPointerGetBlockNumber(&tid),
+						  ((BufferHeapTupleTableSlot *) rows->slot)->buffer);
 	old = MemoryContextSwitchTo(rows->row_context);
-	if (indexed_value(rows, &value) && passes_conditions(rows))
+	if (indexed_value(rows, &value) &&
+		(rows->within == NULL || rows->within(rows->within_context, value, &place)) && passes_conditions(rows))
 	{
 		row.state = ORDERED_ROW_WAITING;
 		if (rows->query != (Datum) 0)
+		{
+			value = toast_reader_fetch(rows->toast, value, &place);
 			row.distance = DatumGetFloat8(FunctionCall2Coll(rows->distance,
 															rows->scan->indexRelation->rd_indcollation[0],
 															value, rows->query));
+		}
 		/* PostgreSQL sorts NaN behind everything. */
 		if (isnan(row.distance))
 			row.distance = INFINITY;
@@ -186,13 +215,31 @@ ordered_rows_next_round(OrderedRows *rows)
 static bool
 block_exists(OrderedRows *rows, BlockNumber block)
 {
-	if (block >= rows->table_blocks)
-		rows->table_blocks = RelationGetNumberOfBlocks(rows->scan->heapRelation);
-	return block < rows->table_blocks;
+	if (block >= rows->table.blocks)
+		rows->table.blocks = RelationGetNumberOfBlocks(rows->scan->heapRelation);
+	return block < rows->table.blocks;
+}
+
+void
+ordered_rows_expect(OrderedRows *rows, ItemPointerData tid, ItemPointerData place)
+{
+	if (ItemPointerIsValid(&tid))
+		block_reader_expect(&rows->table, ItemPointerGetBlockNumber(&tid), 0,
+							SizeOfPageHeaderData + ItemPointerGetOffsetNumber(&tid) * sizeof(ItemIdData));
+	toast_reader_expect(rows->toast, &place);
+}
+
+void
+ordered_rows_expect_value(OrderedRows *rows, ItemPointerData tid, ItemPointerData place)
+{
+	if (ItemPointerIsValid(&tid))
+		block_reader_expect_item(&rows->table, ItemPointerGetBlockNumber(&tid), ItemPointerGetOffsetNumber(&tid),
+								 sizeof(HeapTupleHeaderData));
+	toast_reader_expect_value(rows->toast, &place);
 }
 
 const OrderedRow *
-ordered_rows_fetch(OrderedRows *rows, ItemPointerData tid)
+ordered_rows_fetch(OrderedRows *rows, ItemPointerData tid, ItemPointerData place)
 {
 	SeenRow    *seen;
 	bool		found;
@@ -203,14 +250,14 @@ ordered_rows_fetch(OrderedRows *rows, ItemPointerData tid)
 	if (rows->seen == NULL)
 	{
 		/* First, since it may move the rows. */
-		at = remember(rows, fetch_row(rows, tid));
+		at = remember(rows, fetch_row(rows, tid, place));
 		return &rows->rows[at];
 	}
 	seen = hash_search(rows->seen, &tid, HASH_FIND, &found);
 	if (found)
 		return &rows->rows[seen->at];
 	/* Entered only after the fetch, which may fail. */
-	at = remember(rows, fetch_row(rows, tid));
+	at = remember(rows, fetch_row(rows, tid, place));
 	seen = hash_search(rows->seen, &tid, HASH_ENTER, &found);
 	seen->at = at;
 	return &rows->rows[at];
@@ -257,7 +304,8 @@ ordered_rows_next(OrderedRows *rows)
 	if (rows->left++ == 0 || row->distance > rows->last_distance)
 		rows->last_distance = row->distance;
 	rows->scan->xs_heaptid = row->tid;
-	rows->scan->xs_recheck = false;
+	block_reader_turn(&rows->table, rows->scan->xs_heapfetch, ItemPointerGetBlockNumber(&row->tid));
+	rows->scan->xs_recheck = rows->scan->numberOfKeys > 0;
 	rows->scan->xs_recheckorderby = false;
 	return true;
 }

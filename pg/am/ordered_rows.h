@@ -17,6 +17,8 @@
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "nodes/execnodes.h"
+#include "page/block_reader.h"
+#include "toast/toast_reader.h"
 
 typedef enum OrderedRowState
 {
@@ -32,6 +34,16 @@ typedef struct OrderedRow
 	OrderedRowState state;
 } OrderedRow;
 
+/* Where blocks of a table and of its TOAST table were last; outlives the scan. */
+typedef struct OrderedHints
+{
+	BufferHints table;
+	BufferHints toast;
+} OrderedHints;
+
+/* A condition on the indexed value besides those of the scan; `place` as for toast_reader_fetch(). */
+typedef bool (*OrderedCondition) (void *context, Datum value, ItemPointerData *place);
+
 typedef struct OrderedRows
 {
 	IndexScanDesc scan;
@@ -42,13 +54,21 @@ typedef struct OrderedRows
 
 	/* the table */
 	IndexFetchTableData *fetch;
-	BlockNumber table_blocks;	/* known to exist */
+	BlockReader table;
+	ToastReader *toast;
 	TupleTableSlot *slot;
 	AttrNumber	column;			/* 0: an expression */
 	struct IndexInfo *info;
 	EState	   *estate;			/* for an expression */
+
+	/* conditions, tested as the executor does: what the keys have let pass, then the rest */
+	IndexScanState *node;		/* NULL: the plan is not known */
+	ExprState  *index_qual;
 	ExprState  *qual;
-	ExprContext *qual_context;
+	ExprContext *qual_context;	/* NULL: neither is known */
+	OrderedCondition within;	/* NULL: none */
+	void	   *within_context;
+	uint64		removed;		/* rows that failed them */
 
 	/* what is wanted, and what there is */
 	int64		wanted;			/* -1: unknown */
@@ -65,14 +85,26 @@ typedef struct OrderedRows
 } OrderedRows;
 
 /* Opens the table; `context` is that of the rescan. */
-extern void ordered_rows_begin(OrderedRows *rows, IndexScanDesc scan, Datum query, MemoryContext context);
+extern void ordered_rows_begin(OrderedRows *rows, IndexScanDesc scan, Datum query, OrderedHints *hints,
+							   MemoryContext context);
+
+/* Closes the table. */
 extern void ordered_rows_end(OrderedRows *rows);
+
+/* Closes the table and forgets the conditions, for the query goes on without this scan. */
+extern void ordered_rows_forget(OrderedRows *rows);
 
 /* A later round begins, which may propose rows a second time. */
 extern void ordered_rows_next_round(OrderedRows *rows);
 
+/* The row will be fetched; its value's place in the TOAST table may be known. */
+extern void ordered_rows_expect(OrderedRows *rows, ItemPointerData tid, ItemPointerData place);
+
+/* And, once the pages are on their way, what they point to. */
+extern void ordered_rows_expect_value(OrderedRows *rows, ItemPointerData tid, ItemPointerData place);
+
 /* The row, fetched unless it was before.  An error when the table does not reach so far. */
-extern const OrderedRow *ordered_rows_fetch(OrderedRows *rows, ItemPointerData tid);
+extern const OrderedRow *ordered_rows_fetch(OrderedRows *rows, ItemPointerData tid, ItemPointerData place);
 
 /*
  * Lines up the rows that may leave now, nearest first: the best `most`, since

@@ -12,6 +12,7 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "am/ivf/ivf_am.h"
+#include "am/ordered_rows.h"
 #include "omen/hnsw.h"
 #include "page/index_page.h"
 #include "utils/rel.h"
@@ -89,6 +90,7 @@ typedef struct HnswModel
 	uint32		item_bytes[OMEN_HNSW_PLACES];
 	uint32		per_page[OMEN_HNSW_PLACES];
 	BufferHints places;		/* kept for the next to use the index */
+	OrderedHints hints;
 } HnswModel;
 
 extern void hnsw_read_meta(Relation index, OmenHnswMeta *meta);

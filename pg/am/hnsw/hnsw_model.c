@@ -90,7 +90,7 @@ hnsw_model_new(Relation index, const OmenHnswMeta *meta, MemoryContext parent)
 	HnswModel  *model = MemoryContextAllocZero(context, sizeof(HnswModel));
 
 	model->context = context;
-	model->places.context = context;
+	model->places.context = model->hints.table.context = model->hints.toast.context = context;
 	model->identity = meta->identity;
 	model->form = (OmenHnswForm) meta->form;
 	model->metric = meta->metric;

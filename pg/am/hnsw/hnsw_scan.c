@@ -20,7 +20,6 @@
 
 #include "am/hnsw/hnsw_am.h"
 #include "am/ordered_rows.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/memutils.h"
@@ -67,11 +66,7 @@ forget_query(HnswScan *hnsw)
 	HnswScan	fresh = {.type = hnsw->type, .context = hnsw->context};
 
 	if (hnsw->started)
-	{
-		ordered_rows_end(&hnsw->rows);
-		if (hnsw->rows.qual_context != NULL)
-			FreeExprContext(hnsw->rows.qual_context, true);
-	}
+		ordered_rows_forget(&hnsw->rows);
 	MemoryContextReset(hnsw->context);
 	*hnsw = fresh;
 }
@@ -91,7 +86,6 @@ hnsw_end_scan(IndexScanDesc scan)
 {
 	HnswScan   *hnsw = scan->opaque;
 
-	/* The conditions' ExprContext belongs to the query's EState, which frees it. */
 	if (hnsw->started)
 		ordered_rows_end(&hnsw->rows);
 	MemoryContextDelete(hnsw->context);
@@ -127,7 +121,7 @@ start(IndexScanDesc scan, HnswScan *hnsw)
 	/* A NULL query is farther than anything from anything: any rows will do. */
 	if (query != (Datum) 0)
 		hnsw_vector_query(&hnsw->vector, query);
-	ordered_rows_begin(&hnsw->rows, scan, query, hnsw->context);
+	ordered_rows_begin(&hnsw->rows, scan, query, &hnsw->model->hints, hnsw->context);
 	/* The operator class has the inner product of unit vectors, which rows of the table are not. */
 	if (hnsw->type->metric == OMEN_COSINE)
 		hnsw->rows.distance = &order->sk_func;
@@ -157,10 +151,13 @@ static void
 fetch_row(HnswScan *hnsw, OmenGraphRow at, Found *found)
 {
 	ItemPointerData tid = {{at.block_hi, at.block_lo}, at.offset};
-	const OrderedRow *row = ordered_rows_fetch(&hnsw->rows, tid);
+	ItemPointerData place;
+	const OrderedRow *row;
 	double		distance;
 
 	CHECK_FOR_INTERRUPTS();
+	ItemPointerSetInvalid(&place);
+	row = ordered_rows_fetch(&hnsw->rows, tid, place);
 	if (row->state != ORDERED_ROW_WAITING ||
 		(row->distance < hnsw->rows.last_distance && hnsw_iterative_scan != HNSW_ITERATIVE_RELAXED))
 		return;

@@ -11,6 +11,7 @@
 
 #include "access/amapi.h"
 #include "access/genam.h"
+#include "am/ordered_rows.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
@@ -123,9 +124,8 @@ typedef struct IvfModel
 	struct IvfModel *next;
 	OmenIvfModel view;
 	OmenRotation rotation;
-	BufferHints hints;		/* of the index, its table and the table's TOAST table */
-	BufferHints table_hints;
-	BufferHints toast_hints;
+	BufferHints hints;
+	OrderedHints row_hints;
 	struct IvfSearchRoom *idle; /* a search's memory that no scan uses, or NULL */
 	uint64		identity;
 	uint32		generation;

@@ -126,7 +126,7 @@ load_model(Relation index, OmenIvfMeta *meta)
 	OmenArena	arena;
 
 	model->context = context;
-	model->hints.context = model->table_hints.context = model->toast_hints.context = context;
+	model->hints.context = model->row_hints.table.context = model->row_hints.toast.context = context;
 	ivf_arena_init(&arena, context);
 	for (int attempt = 0; attempt < 3 && status == OMEN_STALE; attempt++)
 	{

@@ -246,13 +246,13 @@ ivf_next_of_range(IndexScanDesc scan)
 
 /* The operator itself decides, as it would above. */
 bool
-ivf_within_range(IvfScan *ivf, Datum value, ItemPointerData *place)
+ivf_within_range(void *scan, Datum value, ItemPointerData *place)
 {
-	if (ivf->range == NULL)
-		return true;
+	IvfScan    *ivf = scan;
+
 	/* What is read here is kept for the conditions and the distance. */
 	if (DatumGetBool(FunctionCall2Coll(&ivf->range->sk_func, ivf->range->sk_collation,
-									   toast_reader_fetch(ivf->toast, value, place), ivf->range->sk_argument)))
+									   toast_reader_fetch(ivf->rows.toast, value, place), ivf->range->sk_argument)))
 		return true;
 	ivf->left_range = true;
 	return false;
