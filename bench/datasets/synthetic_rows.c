@@ -35,12 +35,16 @@
 #define SIFT_SCALE 40.0f
 #define SIFT_OFFSET 20.0f
 #define SIFT_MAX 218.0f
+/* Rows in which a topic of a moving set goes from one centre to the next, which has nothing to do with it. */
+#define MOVING_ROWS 1000000
 
 typedef enum Kind
 {
 	KIND_SPECTRUM,
 	KIND_LENGTHS,
-	KIND_SIFT
+	KIND_SIFT,
+	KIND_MOVING,
+	KIND_COUNT
 } Kind;
 
 typedef struct Synthetic
@@ -50,7 +54,9 @@ typedef struct Synthetic
 	OmenRotation rotation;
 	double		share[TOPICS];	/* running sum of the topics' shares */
 	float	   *centre;			/* TOPICS x dim */
-	float	   *deviation;		/* of the noise, one a direction */
+	float	   *centre_deviation;	/* of the centres, one a direction */
+	float	   *deviation;		/* of the noise, likewise */
+	uint64_t	centre_key;
 } Synthetic;
 
 /* Loops over positions are compiled for several processors; the loader picks. */
@@ -130,6 +136,25 @@ topic_of(const Synthetic *set, uint64_t key)
 	return low;
 }
 
+/* The topic's centre at this row: on the way from one to another, along an arc. */
+static void
+moving_centre(const Synthetic *set, uint32_t topic, uint64_t row, float *out, uint32_t dim)
+{
+	double		angle = (double) (row % MOVING_ROWS) / MOVING_ROWS * 1.5707963267948966;
+	uint64_t	place = row / MOVING_ROWS;
+	float		deviation[DIM_MAX];
+
+	memset(out, 0, dim * sizeof(float));
+	for (uint64_t i = 0; i < 2; i++)
+	{
+		float		share = (float) (i == 0 ? cos(angle) : sin(angle));
+
+		for (uint32_t d = 0; d < dim; d++)
+			deviation[d] = set->centre_deviation[d] * share;
+		add_noise(mix(mix(set->centre_key, place + i), topic), deviation, out, dim);
+	}
+}
+
 static void
 synthetic_read(const BenchRows *rows, uint64_t first, uint32_t count, float *out)
 {
@@ -144,7 +169,10 @@ synthetic_read(const BenchRows *rows, uint64_t first, uint32_t count, float *out
 		OmenRandom	random = {key};
 		double		normal = -6.0;
 
-		memcpy(row, set->centre + (size_t) topic * rows->dim, rows->dim * sizeof(float));
+		if (set->kind == KIND_MOVING)
+			moving_centre(set, topic, first + r, row, rows->dim);
+		else
+			memcpy(row, set->centre + (size_t) topic * rows->dim, rows->dim * sizeof(float));
 		add_noise(mix(key, 2), set->deviation, row, rows->dim);
 		omen_rotation_apply(&set->rotation, row, to, NULL);
 		for (int i = 0; i < 12; i++)
@@ -168,7 +196,7 @@ deviations_fill(float *deviation, uint32_t dim, double exponent, double power)
 bool
 bench_synthetic_open(const char *name, const char *part, BenchRows *rows)
 {
-	static const char *const kinds[] = {"spectrum", "lengths", "sift"};
+	static const char *const kinds[] = {"spectrum", "lengths", "sift", "moving"};
 	Synthetic  *set = calloc(1, sizeof(*set));
 	char		kind[16] = "";
 	uint64_t	seed = 1;
@@ -176,12 +204,12 @@ bench_synthetic_open(const char *name, const char *part, BenchRows *rows)
 	OmenArena	arena;
 	OmenError	err;
 
-	while (set->kind < 3 && (sscanf(name, "%15[a-z]:%" SCNu32 ":%" SCNu64 ":%" SCNu64,
+	while (set->kind < KIND_COUNT && (sscanf(name, "%15[a-z]:%" SCNu32 ":%" SCNu64 ":%" SCNu64,
 									kind, &rows->dim, &rows->count, &seed) < 3 || strcmp(kind, kinds[set->kind]) != 0))
 		set->kind++;
-	if (set->kind == 3 || rows->dim < 64 || rows->dim % 64 != 0 || rows->dim > DIM_MAX)
+	if (set->kind == KIND_COUNT || rows->dim < 64 || rows->dim % 64 != 0 || rows->dim > DIM_MAX)
 	{
-		fprintf(stderr, "omendb bench: %s is neither FILE.npy nor (spectrum|lengths|sift):DIM:ROWS[:SEED]"
+		fprintf(stderr, "omendb bench: %s is neither FILE.npy nor (spectrum|lengths|sift|moving):DIM:ROWS[:SEED]"
 				" with DIM a multiple of 64\n", name);
 		return false;
 	}
@@ -189,7 +217,8 @@ bench_synthetic_open(const char *name, const char *part, BenchRows *rows)
 	omen_arena_init(&arena);
 	set->centre = calloc((size_t) TOPICS * rows->dim, sizeof(float));
 	set->deviation = calloc(rows->dim, sizeof(float));
-	if (set->centre == NULL || set->deviation == NULL ||
+	set->centre_deviation = calloc(rows->dim, sizeof(float));
+	if (set->centre == NULL || set->centre_deviation == NULL || set->deviation == NULL ||
 		omen_rotation_init(&set->rotation, &arena, rows->dim, mix(seed, 3)) != OMEN_OK ||
 		(set->rotation.block_count != 1 && set->rotation.block_count != 3))
 	{
@@ -199,9 +228,10 @@ bench_synthetic_open(const char *name, const char *part, BenchRows *rows)
 	}
 	for (uint32_t t = 0; t < TOPICS; t++)
 		set->share[t] = (t > 0 ? set->share[t - 1] : 0.0) + 1.0 / (t + 1.0);
-	deviations_fill(set->deviation, rows->dim, outside ? OUTSIDE_EXPONENT : EXPONENT, CENTRE_POWER);
+	deviations_fill(set->centre_deviation, rows->dim, outside ? OUTSIDE_EXPONENT : EXPONENT, CENTRE_POWER);
+	set->centre_key = mix(seed, outside ? 5 : 4);
 	for (uint32_t t = 0; t < TOPICS; t++)
-		add_noise(mix(mix(seed, outside ? 5 : 4), t), set->deviation, set->centre + (size_t) t * rows->dim, rows->dim);
+		add_noise(mix(set->centre_key, t), set->centre_deviation, set->centre + (size_t) t * rows->dim, rows->dim);
 	deviations_fill(set->deviation, rows->dim, outside ? OUTSIDE_EXPONENT : EXPONENT, 1.0 - CENTRE_POWER);
 	set->key = mix(seed, strcmp(part, "rows") == 0 ? 6 : outside ? 8 : 7);
 	rows->read = synthetic_read;

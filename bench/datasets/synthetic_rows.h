@@ -4,6 +4,8 @@
  *	spectrum:DIM:ROWS	unit length, as text embeddings have it; for L2 or cosine
  *	lengths:DIM:ROWS	the same with log-normal lengths; for inner product
  *	sift:DIM:ROWS		small whole numbers, none below 0, as image descriptors; for L2
+ *	moving:DIM:ROWS		as spectrum, but the topics move from row to row, and are wholly
+ *						elsewhere a million rows on
  *
  * Row r depends on kind, DIM, the seed and r alone: a smaller set is the
  * beginning of a larger one.  DIM is a multiple of 64.

@@ -20,6 +20,7 @@ TEXTS = {
 FORMULAS = {
     "spectrum": ("l2", "unit length, power-law spectrum, 2,000 topics of Zipf sizes"),
     "lengths": ("ip", "the same with log-normal lengths"),
+    "moving": ("l2", "as spectrum, every topic on its way to another place a million rows on"),
     "sift": ("l2", "small whole numbers in 2,000 topics of Zipf sizes, as image descriptors"),
 }
 NAMES = ", ".join([*TEXTS, *(f"{kind}:DIM:ROWS" for kind in FORMULAS)])

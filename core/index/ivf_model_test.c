@@ -439,6 +439,68 @@ test_out_of_memory(void **state)
 	free(bytes);
 }
 
+/*
+ * A revised model has the lists that it had, the new ones, and the retired:
+ * those keep their centroids, and no row is led to them, however near.
+ */
+static void
+test_revised(void **state)
+{
+	const uint32_t lists = 40;
+	const uint32_t more = 70;
+	OmenRandom	random = {seed + 3};
+
+	for (OmenMetric metric = OMEN_L2; metric <= OMEN_COSINE; metric++)
+	{
+		uint8_t		retired[70] = {0};
+		OmenIvfModel old;
+		OmenIvfModel model;
+		OmenIvfMeta meta;
+		OmenByteRows centroids;
+		OmenCodeQuery query;
+		OmenNearest nearest;
+		OmenArena	arena;
+		size_t		byte_count;
+		uint8_t    *bytes = make_model(&old, &meta, 128, lists, metric, 3, &byte_count, &random);
+		uint8_t    *revised = aligned_alloc(64, (omen_ivf_model_bytes(128, more) + 63) / 64 * 64);
+		float		was[128];
+		float		is[128];
+
+		old.calibration->queries = 77;
+		omen_arena_init(&arena);
+		assert_int_equal(omen_byte_rows_init(&centroids, &arena, 128, more, metric == OMEN_INNER_PRODUCT), OMEN_OK);
+		omen_ivf_model_centroids(&old, &centroids);
+		for (uint32_t l = lists; l < more; l++)
+			omen_byte_row_copy(&centroids, l - lists, &centroids, l);
+		/* The new ones lie where old ones do, and every second of those is retired, and some of the new. */
+		for (uint32_t l = 0; l < more; l++)
+			retired[l] = l < lists ? l % 2 == 0 : l % 7 == 0;
+		assert_int_equal(omen_ivf_model_revise(&model, revised, &old, &centroids, retired, &arena), OMEN_OK);
+		assert_true(*model.lift_sq == *old.lift_sq && model.calibration->queries == 77 && model.lists == more);
+		assert_memory_equal(model.mean, old.mean, 128 * sizeof(float));
+		assert_int_equal(omen_code_query_init(&query, &arena, 128), OMEN_OK);
+		assert_int_equal(omen_nearest_init(&nearest, &arena, more), OMEN_OK);
+		for (uint32_t l = 0; l < more; l++)
+		{
+			uint32_t	found;
+
+			assert_int_equal(omen_list_retired(&model, l), retired[l]);
+			assert_true(model.start[l].count == 0);
+			assert_true(model.start[l].spread == (l < lists && !retired[l] ? 1.5f : 0.0f));
+			omen_ivf_centroid(&model, l, is);
+			omen_ivf_centroid(&old, l < lists ? l : l - lists, was);
+			assert_memory_equal(is, was, sizeof(is));
+			memcpy(query.vector, is, sizeof(is));
+			omen_code_query_prepare(&query);
+			found = omen_nearest_list(&nearest, &model, &query);
+			assert_false(retired[found]);
+		}
+		omen_arena_reset(&arena);
+		free(revised);
+		free(bytes);
+	}
+}
+
 int
 main(void)
 {
@@ -452,6 +514,7 @@ main(void)
 		cmocka_unit_test(test_lists_for),
 		cmocka_unit_test(test_lists_per_tail),
 		cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_revised),
 	};
 	OmenError	err;
 

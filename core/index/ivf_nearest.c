@@ -108,7 +108,7 @@ omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCod
 		if (nearest->least[g] > limit)
 			continue;
 		for (uint32_t l = first; l < first / OMEN_BLOCK_CODES * OMEN_BLOCK_CODES + OMEN_BLOCK_CODES; l += GROUPS)
-			if (nearest->scores[l] <= limit && l < model->lists)
+			if (nearest->scores[l] <= limit && l < model->lists && !omen_list_retired(model, l))
 			{
 				float		distance = omen_ranking_distance(&fine, model, query, l);
 

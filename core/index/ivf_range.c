@@ -27,7 +27,8 @@
  *     lanes, of Hadamard stages and of a mixing matrix up to 249 x 249);
  *   - the operator's own answer, within eta of the true one;
  *   - rows coded from decoded codes: their true place is within meta.lost of
- *     the coded one, and error^2 includes the square of what was lost;
+ *     the coded one (and moved_lost, for postings made of records), and
+ *     error^2 includes the square of what was lost;
  *   - lengths that underflow: TINY.
  *
  * First every list's sign codes are tested, then the records of those that
@@ -224,7 +225,7 @@ range_begin(OmenIvfSearch *search, OmenRange *range, double radius)
 	range->metric = model->metric;
 	range->lists = lists;
 	range->eta = (float) (256 + dim) * 0x1p-24f;
-	range->lost = search->meta.lost;
+	range->lost = search->meta.lost + search->meta.moved_lost;
 	range->query_norm = sqrtf(omen_simd->dot_f32(q, q, dim));
 	range->mean_norm = sqrtf(omen_simd->dot_f32(model->mean, model->mean, dim));
 	mean_product = omen_simd->dot_f32(q, model->mean, dim);

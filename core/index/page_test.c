@@ -36,7 +36,7 @@ test_layout(void **state)
 	assert_at(OmenPageTrailer, version, 26);
 	assert_at(OmenPageTrailer, magic, 28);
 
-	assert_int_equal(sizeof(OmenIvfMeta), 112);
+	assert_int_equal(sizeof(OmenIvfMeta), 120);
 	assert_at(OmenIvfMeta, magic, 0);
 	assert_at(OmenIvfMeta, version, 4);
 	assert_at(OmenIvfMeta, dim, 8);
@@ -59,6 +59,7 @@ test_layout(void **state)
 	assert_at(OmenIvfMeta, keys, 96);
 	assert_at(OmenIvfMeta, key_pages, 100);
 	assert_at(OmenIvfMeta, lost, 104);
+	assert_at(OmenIvfMeta, moved_lost, 112);
 
 	assert_int_equal(sizeof(OmenDirectoryEntry), 16);
 	assert_at(OmenDirectoryEntry, tail_first, 0);

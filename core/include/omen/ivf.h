@@ -123,6 +123,27 @@ OmenStatus	omen_ivf_model_open(OmenIvfModel *model, uint8_t *bytes, size_t byte_
 OmenStatus	omen_ivf_model_set_centroids(OmenIvfModel *model, const OmenByteRows *centroids,
 										 OmenArena *scratch);
 
+/*
+ * Whether a list has been retired: a place that records are coded relative to,
+ * to which neither queries nor new rows are led any more.
+ */
+static inline int
+omen_list_retired(const OmenIvfModel *model, uint32_t list)
+{
+	return model->code_add[list] == INFINITY;
+}
+
+/* out = the centroids; it has room for them, with `extra` or without. */
+void		omen_ivf_model_centroids(const OmenIvfModel *model, OmenByteRows *out);
+
+/*
+ * Lays a view over omen_ivf_model_bytes() bytes: the old model with these
+ * centroids.  Lists not retired[list] that it had keep their spread; where
+ * lists begin is left empty.  OMEN_NO_MEMORY.
+ */
+OmenStatus	omen_ivf_model_revise(OmenIvfModel *model, uint8_t *bytes, const OmenIvfModel *old,
+								  const OmenByteRows *centroids, const uint8_t *retired, OmenArena *scratch);
+
 /* out[dim_padded] = centroid `list`, as every residual is taken from it. */
 void		omen_ivf_centroid(const OmenIvfModel *model, uint32_t list, float *out);
 

@@ -132,9 +132,11 @@ typedef struct OmenIvfMeta
 	uint32_t	key_pages;		/* in the run of keys; where each is, the model knows */
 	float		lost;			/* how far a row may be from the place its record codes, its code's error apart */
 	uint32_t	calibrations;	/* by queries, ever: a model kept may have an old one */
+	float		moved_lost;		/* so much farther from what its posting codes, when that was made of the record */
+	uint32_t	reserved;
 } OmenIvfMeta;
 
-_Static_assert(sizeof(OmenIvfMeta) == 112, "meta layout");
+_Static_assert(sizeof(OmenIvfMeta) == 120, "meta layout");
 
 OmenStatus	omen_ivf_meta_check(const void *page, OmenIvfMeta *meta, OmenError *err);
 

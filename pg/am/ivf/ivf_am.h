@@ -222,6 +222,9 @@ extern void ivf_writer_add(IvfWriter *writer, const OmenPoint *point, OmenTid ti
 /* For rows whose records stay as they are: a posting, its slot filled in. */
 extern void ivf_writer_add_posting(IvfWriter *writer, uint32 list, const uint8 *posting);
 
+/* Such a posting was made of its record, which tells the row but for so much. */
+extern void ivf_writer_note_moved(IvfWriter *writer, float lost);
+
 /*
  * Writes the lists, with inserts still going to the generation in force.  Rows
  * added from here on go to tails of the new one.

@@ -11,9 +11,14 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include <math.h>
+
 #include "am/ivf/ivf_check.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
+
+/* Of the widest coordinate: what other instructions may make of one that is next to zero. */
+#define MOVED_NEXT_TO_ZERO 1e-4f
 
 /*
  * Something leads to this page, which must be of this kind and the generation
@@ -121,6 +126,36 @@ same_row(const IvfCheck *check, const OmenRowRecord *record, const uint8 *postin
 				  check->meta.keys * OMEN_KEY_BYTES) == 0;
 }
 
+/*
+ * Whether the posting is what the record, coded relative to a list that has
+ * been retired, makes for this one: made once more, with coordinates next to
+ * zero on either side of it.
+ */
+static bool
+same_moved_row(IvfCheck *check, const OmenRowRecord *record, uint32 list, const uint8 *posting)
+{
+	const OmenIvfModel *model = &check->model;
+	float	   *vector = palloc(check->dim * sizeof(float));
+	float	   *center = palloc(check->dim * sizeof(float));
+	float		widest = 0;
+	bool		same = true;
+
+	omen_ivf_decode(model, record, vector, center);
+	omen_ivf_centroid(model, list, center);
+	for (uint32 d = 0; d < check->dim; d++)
+	{
+		vector[d] -= model->mean[d] + center[d];
+		widest = Max(widest, fabsf(vector[d]));
+	}
+	if (record->factors.add != OMEN_ADD_LAST)
+		for (uint32 d = 0; d < check->dim && same; d++)
+			same = (vector[d] >= 0) == (posting[d / 8] >> d % 8 & 1) || fabsf(vector[d]) < MOVED_NEXT_TO_ZERO * widest;
+	pfree(vector);
+	pfree(center);
+	return same && memcmp(posting + omen_sign_code_bytes(check->dim), omen_row_keys(record, check->dim),
+						  check->meta.keys * OMEN_KEY_BYTES) == 0;
+}
+
 /* By the record itself, when what the sweep saw does not settle it. */
 static void
 check_posting_closely(IvfCheck *check, int64 block, uint32 list, const uint8 *posting, uint32 slot)
@@ -136,6 +171,12 @@ check_posting_closely(IvfCheck *check, int64 block, uint32 list, const uint8 *po
 		check_report(check, block, list, slot, "a posting points to a page that holds no records");
 	else if (slot % per_page >= trailer->count || record->state == OMEN_ROW_FREE)
 		check_report(check, block, list, slot, "a posting points to a record that is not there");
+	else if (record->state == OMEN_ROW_LIVE && record->list != list && record->list < check->meta.lists &&
+			 omen_list_retired(&check->model, record->list))
+	{
+		if (!same_moved_row(check, record, list, posting))
+			check_report(check, block, list, slot, "a posting is not that of its record");
+	}
 	else if (record->state == OMEN_ROW_LIVE && record->list != list)
 		check_report(check, block, list, slot, "a posting points to a record of list %u", record->list);
 	else if (record->state == OMEN_ROW_LIVE && !same_row(check, record, posting))

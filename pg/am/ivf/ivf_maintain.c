@@ -4,8 +4,9 @@
  * Inserts lengthen tails, deletes leave holes, and a table that has grown
  * wants more lists than it was trained for.  VACUUM therefore rewrites the
  * lists when a quarter of the rows wait in tails or a third of the postings
- * are gone (repacking: same model, same codes), and trains new ones when the
- * rows have nearly doubled (retraining).  So an index made on an
+ * are gone (repacking: same model, same codes; or splitting and merging some
+ * of them on the way, ivf_rebalance.c), and trains new ones when the rows have
+ * nearly doubled (retraining).  So an index made on an
  * empty table grows into what CREATE INDEX would have made of the full one.
  *
  * Retraining works from the row records' four-bit codes, not from the table:
@@ -34,7 +35,7 @@
 #include <math.h>
 
 #include "am/ivf/ivf_inspect.h"
-#include "am/ivf/ivf_train.h"
+#include "am/ivf/ivf_maintain.h"
 #include "commands/vacuum.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -68,41 +69,11 @@ typedef enum IvfWork
 {
 	WORK_NONE,
 	WORK_REPACK,
+	WORK_REBALANCE,				/* repacking with lists split and merged */
 	WORK_RETRAIN
 } IvfWork;
 
-/* In a tail, which only grows, at its end: behind so many postings of a page. */
-typedef struct IvfTailPlace
-{
-	BlockNumber block;
-	uint32		postings;
-} IvfTailPlace;
-
-typedef struct IvfMaintenance
-{
-	Relation	index;
-	BufferAccessStrategy strategy;
-	OmenIvfMeta meta;
-	const IvfModel *model;
-	uint32		dim;			/* padded */
-	BlockReader reader;
-	OmenPageStore store;
-	double		tail_rows;
-	uint64		tail_pages;
-	float	   *vector;			/* [dim] */
-	float	   *scratch;		/* [dim] */
-	uint64		keys[OMEN_KEYS_MAX];	/* of the row on its way to the writer */
-	double		residual_sq;	/* of the rows measured */
-	double		spread;			/* what it was when their lists were written */
-	IvfTraining training;
-	IvfWriter  *writer;
-	IvfTailPlace *walked;		/* [tails] how far each was taken over */
-	uint8	   *taken;			/* retraining: one bit a slot: the new generation has its row */
-	uint64		slots;			/* with a bit */
-	uint32		slot;			/* of the record being visited */
-	/* Takes over the row of a posting in a tail. */
-	void		(*take) (struct IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot);
-} IvfMaintenance;
+static const char *const done[] = {"nothing to do", "lists repacked", "lists split and merged", "lists trained anew"};
 
 /* A checked page, share-locked; release by the store. */
 static const void *
@@ -156,9 +127,9 @@ count_tails(IvfMaintenance *m)
 	}
 }
 
-/* Calls back for each live record of a row page; false when the block is no row page. */
-static bool
-visit_rows(IvfMaintenance *m, BlockNumber block, void (*visit) (IvfMaintenance *m, const OmenRowRecord *record))
+bool
+ivf_maintain_visit_rows(IvfMaintenance *m, BlockNumber block,
+						void (*visit) (IvfMaintenance *m, const OmenRowRecord *record))
 {
 	uint32		bytes = omen_row_bytes(m->dim, m->meta.keys);
 	uint32		per_page = omen_rows_per_page(m->dim, m->meta.keys);
@@ -186,6 +157,20 @@ visit_rows(IvfMaintenance *m, BlockNumber block, void (*visit) (IvfMaintenance *
 	return true;
 }
 
+const OmenRowRecord *
+ivf_maintain_record(IvfMaintenance *m, uint32 slot, PGAlignedBlock *copy)
+{
+	uint32		per_page = omen_rows_per_page(m->dim, m->meta.keys);
+	uintptr_t	handle;
+	const void *page = read_page(m, slot / per_page, OMEN_PAGE_ROW, m->meta.row_generation, &handle);
+	const OmenRowRecord *record = (const OmenRowRecord *)
+		(omen_page_body_const(copy->data) + (size_t) (slot % per_page) * omen_row_bytes(m->dim, m->meta.keys));
+
+	memcpy(copy->data, page, BLCKSZ);
+	m->store.release(m->store.context, handle);
+	return record->state == OMEN_ROW_LIVE && record->list < m->meta.lists ? record : NULL;
+}
+
 /* How much farther rows are from their centroids than when the lists were written, by a sample: 1 for as far. */
 static void
 measure_record(IvfMaintenance *m, const OmenRowRecord *record)
@@ -207,38 +192,62 @@ has_drifted(IvfMaintenance *m)
 	OmenRandom	random = {m->meta.seed};
 
 	for (uint32 i = 0; i < DRIFT_LOOKS && blocks > 1; i++)
-		visit_rows(m, 1 + (BlockNumber) omen_random_below(&random, blocks - 1), measure_record);
+		ivf_maintain_visit_rows(m, 1 + (BlockNumber) omen_random_below(&random, blocks - 1), measure_record);
 	return m->residual_sq > DRIFT_MAX * m->spread;
 }
 
-/* About how many. */
-static double
-live_rows(const IvfMaintenance *m)
+double
+ivf_maintain_rows(const IvfMaintenance *m)
 {
 	double		postings = m->meta.packed_rows + m->tail_rows - m->meta.dead_postings;
 
 	return postings / (1 + *m->model->view.spilled);
 }
 
+uint32
+ivf_maintain_lists(const IvfMaintenance *m, double rows)
+{
+	IvfOptions *options = (IvfOptions *) m->index->rd_options;
+
+	return options && options->lists > 0 ? (uint32) options->lists : omen_ivf_lists_for((uint64) rows);
+}
+
+/*
+ * How lists are to be rewritten.  With spilling a row's two lists are chosen
+ * together, and so none can be changed alone.
+ */
+static IvfWork
+rewriting_due(IvfMaintenance *m)
+{
+	IvfBalance	balance = IVF_BALANCED;
+
+	if (ivf_maintain_rows(m) < RETRAIN_ROWS_MIN)
+		return WORK_REPACK;
+	if (!*m->model->view.spilled)
+		balance = ivf_balance(m);
+	if (balance == IVF_UNBALANCED)
+		return WORK_REBALANCE;
+	return balance == IVF_OVERTURNED || has_drifted(m) ? WORK_RETRAIN : WORK_REPACK;
+}
+
 static IvfWork
 work_due(IvfMaintenance *m)
 {
 	double		postings = m->meta.packed_rows + m->tail_rows;
-	double		rows = live_rows(m);
+	double		rows = ivf_maintain_rows(m);
 
 	if (rows >= RETRAIN_ROWS_MIN && rows >= RETRAIN_GROWTH * m->meta.trained_rows)
 		return WORK_RETRAIN;
 	if ((m->tail_pages >= REPACK_TAIL_PAGES_MIN && m->tail_rows >= REPACK_TAIL_SHARE * postings) ||
 		(m->meta.dead_postings >= REPACK_DEAD_SHARE * postings && postings >= RETRAIN_ROWS_MIN))
-		return rows >= RETRAIN_ROWS_MIN && has_drifted(m) ? WORK_RETRAIN : WORK_REPACK;
+		return rewriting_due(m);
 	return WORK_NONE;
 }
 
 /* ---- a new generation ---- */
 
-/* A number no page has, not even one of an attempt that failed. */
-static uint32
-begin_generation(IvfMaintenance *m)
+uint32
+ivf_maintain_begin_generation(IvfMaintenance *m)
 {
 	Buffer		buffer = ReadBuffer(m->index, OMEN_META_BLOCK);
 	PageEdit	edit;
@@ -339,9 +348,15 @@ take_tail(IvfMaintenance *m, uint32 tail)
 	return count;
 }
 
-/* The same for all tails. */
-static uint64
-take_tails(IvfMaintenance *m)
+void
+ivf_maintain_rewind_tails(IvfMaintenance *m)
+{
+	for (uint32 t = 0; t < omen_tails(&m->meta); t++)
+		m->walked[t] = (IvfTailPlace) {OMEN_NO_BLOCK, 0};
+}
+
+uint64
+ivf_maintain_take_tails(IvfMaintenance *m)
 {
 	OmenIvfMeta now;
 	uint64		count = 0;
@@ -354,17 +369,16 @@ take_tails(IvfMaintenance *m)
 	return count;
 }
 
-/* Everything is in the writer but what was inserted meanwhile: to that, and into force. */
-static void
-finish_generation(IvfMaintenance *m, bool keeps_row_pages)
+void
+ivf_maintain_finish_generation(IvfMaintenance *m, bool keeps_row_pages)
 {
 	OmenIvfMeta now;
 
 	ivf_writer_begin_late(m->writer);
-	for (int round = 0; round < LATE_ROUNDS_MAX && take_tails(m) > LATE_ROWS_FEW; round++)
+	for (int round = 0; round < LATE_ROUNDS_MAX && ivf_maintain_take_tails(m) > LATE_ROWS_FEW; round++)
 		;
 	LockPage(m->index, OMEN_META_BLOCK, ExclusiveLock);
-	take_tails(m);
+	ivf_maintain_take_tails(m);
 	ivf_read_meta(m->index, &now);
 	ivf_writer_finish(m->writer, keeps_row_pages ? now.free_rows : OMEN_NO_BLOCK);
 	UnlockPage(m->index, OMEN_META_BLOCK, ExclusiveLock);
@@ -379,10 +393,29 @@ take_posting(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
 }
 
 static OmenStatus
-copy_posting(void *context, uint32_t list, const uint8_t *posting)
+take_unpacked(void *context, uint32_t list, const uint8_t *posting)
 {
-	ivf_writer_add_posting(((IvfMaintenance *) context)->writer, list, posting);
+	IvfMaintenance *m = context;
+	uint32		slot;
+
+	memcpy(&slot, posting + omen_posting_bytes(m->dim, m->meta.keys) - sizeof(slot), sizeof(slot));
+	m->take(m, list, posting, slot);
 	return OMEN_OK;
+}
+
+void
+ivf_maintain_take_packed(IvfMaintenance *m, uint32 list)
+{
+	OmenArena	arena;
+	OmenError	err;
+	OmenStatus	status;
+
+	CHECK_FOR_INTERRUPTS();
+	ivf_arena_init(&arena, CurrentMemoryContext);
+	status = omen_ivf_unpack(&m->model->view, &m->meta, m->store, &arena, list, take_unpacked, m, &err);
+	if (status != OMEN_OK)
+		index_page_report(m->index, status, err.text);
+	omen_arena_reset(&arena);
 }
 
 static void
@@ -392,39 +425,29 @@ repack(IvfMaintenance *m)
 	OmenIvfModel model;
 	OmenIvfMeta meta = m->meta;
 	OmenArena	arena;
-	OmenArena	list_arena;
 	uint8	   *bytes;
-	OmenError	err;
 
 	ivf_arena_init(&arena, CurrentMemoryContext);
-	ivf_arena_init(&list_arena, CurrentMemoryContext);
 	bytes = omen_arena_alloc(&arena, 1, old->byte_count);
 	if (bytes == NULL)
 		index_page_report(m->index, OMEN_NO_MEMORY, "");
 	omen_ivf_model_create(&model, bytes, old->dim, old->lists, old->metric);
 	memcpy(bytes, old->bytes, old->byte_count);
-	meta.generation = begin_generation(m);
+	meta.generation = ivf_maintain_begin_generation(m);
 	meta.last_generation = meta.generation;
 	m->writer = ivf_writer_create(m->index, MAIN_FORKNUM, RelationNeedsWAL(m->index), &model, &meta);
-	for (uint32 l = 0; l < old->lists; l++)
-	{
-		OmenStatus	status = omen_ivf_unpack(old, &m->meta, m->store, &list_arena, l, copy_posting, m, &err);
-
-		if (status != OMEN_OK)
-			index_page_report(m->index, status, err.text);
-		omen_arena_reset(&list_arena);
-	}
 	m->take = take_posting;
-	take_tails(m);
-	finish_generation(m, true);
+	for (uint32 l = 0; l < old->lists; l++)
+		ivf_maintain_take_packed(m, l);
+	ivf_maintain_take_tails(m);
+	ivf_maintain_finish_generation(m, true);
 	omen_arena_reset(&arena);
 }
 
 /* ---- retraining ---- */
 
-/* The row as a point, not relative to any mean; *norm_sq is its squared length. */
-static OmenPoint
-decode(IvfMaintenance *m, const OmenRowRecord *record, float *out, float *norm_sq)
+OmenPoint
+ivf_maintain_decode(IvfMaintenance *m, const OmenRowRecord *record, float *out, float *norm_sq)
 {
 	OmenPoint	point = {.vector = out, .place = record->place};
 
@@ -445,7 +468,7 @@ static void
 look_at_record(IvfMaintenance *m, const OmenRowRecord *record)
 {
 	float		norm_sq;
-	OmenPoint	point = decode(m, record, m->vector, &norm_sq);
+	OmenPoint	point = ivf_maintain_decode(m, record, m->vector, &norm_sq);
 
 	ivf_train_look(&m->training, &point);
 }
@@ -458,7 +481,7 @@ sample_record(IvfMaintenance *m, const OmenRowRecord *record)
 
 	if (!ivf_train_wants(&m->training))
 		return;
-	point = decode(m, record, m->vector, &norm_sq);
+	point = ivf_maintain_decode(m, record, m->vector, &norm_sq);
 	subtract_mean(m, &point);
 	ivf_train_sample(&m->training, &point, norm_sq);
 }
@@ -467,7 +490,7 @@ static void
 add_record(IvfMaintenance *m, const OmenRowRecord *record)
 {
 	float		norm_sq;
-	OmenPoint	point = decode(m, record, ivf_writer_next(m->writer), &norm_sq);
+	OmenPoint	point = ivf_maintain_decode(m, record, ivf_writer_next(m->writer), &norm_sq);
 
 	subtract_mean(m, &point);
 	if (m->meta.metric == OMEN_INNER_PRODUCT)
@@ -488,16 +511,10 @@ take_record(IvfMaintenance *m, const OmenRowRecord *record)
 static void
 take_posted_record(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
 {
-	uint32		per_page = omen_rows_per_page(m->dim, m->meta.keys);
-	uintptr_t	handle;
-	const void *page = read_page(m, slot / per_page, OMEN_PAGE_ROW, m->meta.row_generation, &handle);
 	PGAlignedBlock copy;
-	const OmenRowRecord *record = (const OmenRowRecord *)
-		(omen_page_body_const(copy.data) + (size_t) (slot % per_page) * omen_row_bytes(m->dim, m->meta.keys));
+	const OmenRowRecord *record = ivf_maintain_record(m, slot, &copy);
 
-	memcpy(copy.data, page, BLCKSZ);
-	m->store.release(m->store.context, handle);
-	if (record->state == OMEN_ROW_LIVE && record->list < m->meta.lists)
+	if (record != NULL)
 		add_record(m, record);
 }
 
@@ -506,26 +523,23 @@ retrain(IvfMaintenance *m)
 {
 	IvfTraining *training = &m->training;
 	BlockNumber blocks = RelationGetNumberOfBlocks(m->index);
-	double		rows = live_rows(m);
-	uint32		lists = omen_ivf_lists_for((uint64) rows);
-	IvfOptions *options = (IvfOptions *) m->index->rd_options;
+	double		rows = ivf_maintain_rows(m);
+	uint32		lists = ivf_maintain_lists(m, rows);
 	OmenByteRows queries;
 	OmenIvfMeta meta = m->meta;
 	uint64		seed;
 
-	if (options && options->lists > 0)
-		lists = (uint32) options->lists;
 	if (!pg_strong_random(&seed, sizeof(seed)))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
 	ivf_train_begin(training, m->index, (OmenMetric) m->meta.metric, m->meta.dim, seed);
 	for (uint32 i = 0; i < IVF_LOOK_BLOCKS && blocks > 1; i++)
-		visit_rows(m, 1 + (BlockNumber) omen_random_below(&training->random, blocks - 1), look_at_record);
+		ivf_maintain_visit_rows(m, 1 + (BlockNumber) omen_random_below(&training->random, blocks - 1), look_at_record);
 	ivf_train_begin_sample(training, lists, rows);
 	for (BlockNumber block = 1; block < blocks; block++)
-		visit_rows(m, block, sample_record);
+		ivf_maintain_visit_rows(m, block, sample_record);
 	ivf_train_finish(training, lists, rows);
 
-	meta.generation = begin_generation(m);
+	meta.generation = ivf_maintain_begin_generation(m);
 	meta.last_generation = meta.generation;
 	meta.row_generation = meta.generation;
 	meta.free_rows = OMEN_NO_BLOCK;
@@ -537,9 +551,9 @@ retrain(IvfMaintenance *m)
 	ivf_train_forget_sample(training);
 	cover_slots(m);
 	for (BlockNumber block = 1; block < blocks; block++)
-		visit_rows(m, block, take_record);
+		ivf_maintain_visit_rows(m, block, take_record);
 	m->take = take_posted_record;
-	finish_generation(m, false);
+	ivf_maintain_finish_generation(m, false);
 	ivf_train_end(training);
 }
 
@@ -549,7 +563,7 @@ retrain(IvfMaintenance *m)
 static double
 blocks_needed(const IvfMaintenance *m)
 {
-	double		rows = live_rows(m);
+	double		rows = ivf_maintain_rows(m);
 	double		postings = rows * (1 + *m->model->view.spilled);
 
 	return rows / omen_rows_per_page(m->dim, m->meta.keys) +
@@ -560,14 +574,17 @@ blocks_needed(const IvfMaintenance *m)
 static IvfWork
 work_asked_for(IvfMaintenance *m)
 {
-	double		rows = live_rows(m);
-	IvfOptions *options = (IvfOptions *) m->index->rd_options;
-	double		lists = options && options->lists > 0 ? options->lists : omen_ivf_lists_for((uint64) rows);
+	double		rows = ivf_maintain_rows(m);
+	double		suits = ivf_maintain_lists(m, rows);
+	double		lists = 0;
 
-	if (rows >= RETRAIN_ROWS_MIN &&
-		(lists > LISTS_MISFIT * m->meta.lists || m->meta.lists > LISTS_MISFIT * lists || has_drifted(m)))
+	for (uint32 l = 0; l < m->meta.lists; l++)
+		lists += !omen_list_retired(&m->model->view, l);
+	if (rows >= RETRAIN_ROWS_MIN && (suits > LISTS_MISFIT * lists || lists > LISTS_MISFIT * suits))
 		return WORK_RETRAIN;
-	return m->tail_rows > 0 || m->meta.dead_postings > 0 ? WORK_REPACK : WORK_NONE;
+	if (m->tail_rows > 0 || m->meta.dead_postings > 0)
+		return rewriting_due(m);
+	return rows >= RETRAIN_ROWS_MIN && has_drifted(m) ? WORK_RETRAIN : WORK_NONE;
 }
 
 /* One look and what it finds to do; *bloated when rows are few for the part of the file in use. */
@@ -588,8 +605,7 @@ maintain_once(Relation index, BufferAccessStrategy strategy, bool deleted, bool 
 	m->dim = omen_dim_padded(m->meta.dim);
 	m->model = ivf_model(index, &m->meta, context);
 	m->walked = MemoryContextAllocHuge(context, omen_tails(&m->meta) * sizeof(IvfTailPlace));
-	for (uint32 t = 0; t < omen_tails(&m->meta); t++)
-		m->walked[t] = (IvfTailPlace) {OMEN_NO_BLOCK, 0};
+	ivf_maintain_rewind_tails(m);
 	m->vector = palloc(m->dim * sizeof(float));
 	m->scratch = palloc(m->dim * sizeof(float));
 	count_tails(m);
@@ -599,10 +615,16 @@ maintain_once(Relation index, BufferAccessStrategy strategy, bool deleted, bool 
 	if (m->meta.last_generation != m->meta.generation)
 		ivf_sweep(index, strategy);
 
+	/* The look at the lists has walked the tails. */
+	ivf_maintain_rewind_tails(m);
+	if (work == WORK_REBALANCE && !ivf_rebalance(m))
+		work = WORK_REPACK;
 	if (work == WORK_REPACK)
 		repack(m);
 	else if (work == WORK_RETRAIN)
 		retrain(m);
+	if (work != WORK_NONE)
+		ereport(DEBUG1, (errmsg_internal("index \"%s\": %s", RelationGetRelationName(index), done[work])));
 	if (work != WORK_NONE || deleted)
 		*bloated = ivf_sweep(index, strategy) > BLOAT_MAX * blocks_needed(m) + BLOAT_BLOCKS_MIN;
 	MemoryContextSwitchTo(old);
@@ -633,7 +655,6 @@ OMEN_FUNCTION(vector_maintain);
 Datum
 vector_maintain(PG_FUNCTION_ARGS)
 {
-	static const char *const done[] = {"nothing to do", "lists repacked", "lists trained anew"};
 	IvfInspected inspected;
 	IvfWork		work;
 

@@ -180,17 +180,17 @@ compare_counts(const void *a, const void *b)
 
 /* How many times as many codes a search for every row would scan as if all lists were of one length. */
 static double
-imbalance(const IvfStats *stats)
+imbalance(const uint32 *list_rows, uint32 lists)
 {
 	double		sum = 0;
 	double		square = 0;
 
-	for (uint32 l = 0; l < stats->model->lists; l++)
+	for (uint32 l = 0; l < lists; l++)
 	{
-		sum += stats->list_rows[l];
-		square += (double) stats->list_rows[l] * stats->list_rows[l];
+		sum += list_rows[l];
+		square += (double) list_rows[l] * list_rows[l];
 	}
-	return sum > 0 ? square * stats->model->lists / (sum * sum) : 1;
+	return sum > 0 ? square * lists / (sum * sum) : 1;
 }
 
 static const char *
@@ -218,6 +218,7 @@ vector_index_stats(PG_FUNCTION_ARGS)
 	bool		nulls[STATS_COLUMNS] = {false};
 	uint64		search;
 	uint32		lists;
+	uint32		retired = 0;
 	int			n = 0;
 
 	ivf_read_meta(inspected.index, &stats.meta);
@@ -227,9 +228,15 @@ vector_index_stats(PG_FUNCTION_ARGS)
 	stats.vector = palloc(stats.model->dim_padded * sizeof(float));
 	stats.center = palloc(stats.model->dim_padded * sizeof(float));
 	for (uint32 l = 0; l < lists; l++)
+	{
 		stats.list_rows[l] = stats.model->start[l].count;
+		retired += omen_list_retired(stats.model, l);
+	}
 	count_pages(&stats, inspected.index, blocks);
+	/* Retired ones, which have none, come first, and do not count. */
 	qsort(stats.list_rows, lists, sizeof(uint32), compare_counts);
+	stats.list_rows += retired;
+	lists -= retired;
 	search = stats.pages[OMEN_PAGE_META] + stats.pages[OMEN_PAGE_MODEL] + stats.pages[OMEN_PAGE_DIRECTORY] +
 		stats.pages[OMEN_PAGE_PACKED] + stats.pages[OMEN_PAGE_KEYS] + stats.pages[OMEN_PAGE_TAIL];
 
@@ -245,7 +252,7 @@ vector_index_stats(PG_FUNCTION_ARGS)
 	values[n++] = Int64GetDatum((int64) stats.dead_records);
 	values[n++] = Int32GetDatum((int32) stats.list_rows[lists - 1]);
 	values[n++] = Int32GetDatum((int32) stats.list_rows[lists / 2]);
-	values[n++] = Float8GetDatum(imbalance(&stats));
+	values[n++] = Float8GetDatum(imbalance(stats.list_rows, lists));
 	nulls[n] = stats.spread <= 0;
 	values[n++] = Float8GetDatum(stats.spread > 0 ? stats.residual_sq / stats.spread : 0);
 	values[n++] = bytes_of(blocks);

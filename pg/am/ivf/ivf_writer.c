@@ -62,6 +62,7 @@ struct IvfWriter
 	uint32	   *list_rows;		/* [lists] postings */
 	bool		codes_rows;		/* else only postings were added */
 	float		lost;			/* the most that a point lacks */
+	float		moved_lost;		/* and one whose record stays as it is */
 
 	/* row pages */
 	PGAlignedBlock row_page;
@@ -351,6 +352,12 @@ ivf_writer_add_posting(IvfWriter *writer, uint32 list, const uint8 *posting)
 		begin_sort(writer, 0);
 	memcpy(VARDATA(writer->posting), posting, writer->posting_bytes);
 	put_posting(writer, list);
+}
+
+void
+ivf_writer_note_moved(IvfWriter *writer, float lost)
+{
+	writer->moved_lost = Max(writer->moved_lost, lost);
 }
 
 /* ---- several writers ---- */
@@ -670,6 +677,7 @@ ivf_writer_finish(IvfWriter *writer, BlockNumber free_rows)
 	write_directory(writer);
 	/* What is lost now comes on top of what the decoded records may have been wrong by. */
 	writer->meta.lost += writer->lost;
+	writer->meta.moved_lost = writer->codes_rows ? 0 : Max(writer->meta.moved_lost, writer->moved_lost);
 	writer->meta.free_rows = free_rows;
 	writer->meta.has_tails = writer->late_rows > 0;
 	writer->meta.written_blocks = RelationGetNumberOfBlocksInFork(writer->index, writer->fork);

@@ -20,7 +20,7 @@ COMMENT ON FUNCTION vector_index_stats(regclass) IS 'of what an ivf index consis
 CREATE FUNCTION vector_maintain(index regclass) RETURNS text
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION vector_maintain(regclass) IS
-	'what VACUUM does to an ivf index when it is due: lists repacked, or trained anew when rows have drifted from them';
+	'what VACUUM does to an ivf index when it is due: lists repacked, split and merged, or trained anew when rows have drifted from them';
 
 CREATE FUNCTION vector_index_calibration(index regclass)
 	RETURNS TABLE (k int, recall real, probes int, stop_z real, reach real, patience int, probes_when_grown int)

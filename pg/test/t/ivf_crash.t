@@ -42,6 +42,9 @@ my @work = (
 	[ 'vacuum that rewrites lists', [ 'DELETE FROM items WHERE random() < 0.3', 'VACUUM items' ] ],
 	[ 'updates and vacuum', [ 'UPDATE items SET v = new_vector() WHERE random() < 0.1', 'VACUUM items' ] ],
 	[ 'CREATE INDEX', [ 'CREATE INDEX items_other ON items USING ivf (v)', 'DROP INDEX items_other' ] ],
+	[ 'lists split and merged', [ 'DELETE FROM items WHERE random() < 0.2',
+		'INSERT INTO items (v) SELECT new_vector() + array_fill(place, ARRAY[20])::vector FROM (SELECT (random() * 9)::real AS place) p, generate_series(1, 400)',
+		'VACUUM items', "SELECT vector_maintain('items_index')" ] ],
 	[ 'REINDEX', [ 'REINDEX INDEX CONCURRENTLY items_index' ] ],
 	[ 'vacuum of a growing table', [ 'VACUUM items', "INSERT INTO items (v) SELECT new_vector() FROM generate_series(1, 3000)", 'CHECKPOINT', 'VACUUM items' ] ]);
 
