@@ -410,7 +410,7 @@ memory_index_add(MemoryIndex *index, const OmenPoint *point, uint32_t number)
 	posting = omen_arena_alloc(&arena, 1, posting_bytes);
 	memcpy(query.vector, point->vector, padded * sizeof(float));
 	omen_code_query_prepare(&query);
-	list = omen_nearest_list(&nearest, &index->model, &query);
+	list = omen_nearest_list(&nearest, &index->model, &query, omen_point_lift(point));
 	keyed.keys = keys_of(number, keys, key_room);
 	omen_ivf_encode(&index->model, &keyed, list,
 					(OmenTid) {(uint16_t) (number >> 16), (uint16_t) number, 1}, scratch, record, posting);

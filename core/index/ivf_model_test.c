@@ -492,7 +492,7 @@ test_revised(void **state)
 			assert_memory_equal(is, was, sizeof(is));
 			memcpy(query.vector, is, sizeof(is));
 			omen_code_query_prepare(&query);
-			found = omen_nearest_list(&nearest, &model, &query);
+			found = omen_nearest_list(&nearest, &model, &query, 0);
 			assert_false(retired[found]);
 		}
 		omen_arena_reset(&arena);

@@ -31,9 +31,9 @@ omen_nearest_init(OmenNearest *nearest, OmenArena *arena, uint32_t lists)
 	return nearest->scores == NULL || nearest->least == NULL ? OMEN_NO_MEMORY : OMEN_OK;
 }
 
-/* Scores: squared distances, the query's own length left out. */
+/* Scores: squared distances, the row's own length and lift left out. */
 static void
-score_block(const OmenIvfModel *model, uint32_t first, const uint32_t *sums, float slope, float base,
+score_block(const OmenIvfModel *model, uint32_t first, const uint32_t *sums, float slope, float base, float lift,
 			float *scores, float *least)
 {
 	const float *add = model->code_add + first;
@@ -41,6 +41,8 @@ score_block(const OmenIvfModel *model, uint32_t first, const uint32_t *sums, flo
 
 	for (uint32_t i = 0; i < OMEN_BLOCK_CODES; i++)
 		scores[i] = add[i] + scale[i] * (slope * (float) (int32_t) sums[i] + base);
+	for (uint32_t i = 0; lift > 0 && i < OMEN_BLOCK_CODES && first + i < model->lists; i++)
+		scores[i] -= 2.0f * lift * sqrtf(model->extra_sq[first + i]);
 	/* The room past the last list is there, but holds no list. */
 	for (uint32_t i = model->lists - first; i < OMEN_BLOCK_CODES; i++)
 		scores[i] = INFINITY;
@@ -72,7 +74,7 @@ find_limit(const float *least, uint32_t count)
 }
 
 uint32_t
-omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCodeQuery *query)
+omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCodeQuery *query, float lift)
 {
 	uint32_t	code_bytes = omen_sign_code_bytes(model->dim_padded);
 	uint32_t	blocks = (model->lists + OMEN_BLOCK_CODES - 1) / OMEN_BLOCK_CODES;
@@ -95,7 +97,7 @@ omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCod
 			uint32_t   *of_block = sums + (b - begin) * OMEN_BLOCK_CODES;
 
 			omen_simd->lut_scan(query->lut, model->codes + (size_t) first * code_bytes, code_bytes, of_block);
-			score_block(model, first, of_block, slope, base, nearest->scores + first, nearest->least + b * GROUPS);
+			score_block(model, first, of_block, slope, base, lift, nearest->scores + first, nearest->least + b * GROUPS);
 		}
 	}
 	limit = find_limit(nearest->least, blocks * GROUPS);
@@ -110,7 +112,8 @@ omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCod
 		for (uint32_t l = first; l < first / OMEN_BLOCK_CODES * OMEN_BLOCK_CODES + OMEN_BLOCK_CODES; l += GROUPS)
 			if (nearest->scores[l] <= limit && l < model->lists && !omen_list_retired(model, l))
 			{
-				float		distance = omen_ranking_distance(&fine, model, query, l);
+				float		distance = omen_ranking_distance(&fine, model, query, l) -
+					2.0f * lift * sqrtf(model->extra_sq[l]);
 
 				if (distance < best || (distance == best && l < list))
 				{

@@ -60,6 +60,7 @@ test_layout(void **state)
 	assert_at(OmenIvfMeta, key_pages, 100);
 	assert_at(OmenIvfMeta, lost, 104);
 	assert_at(OmenIvfMeta, moved_lost, 112);
+	assert_at(OmenIvfMeta, moved_share, 116);
 
 	assert_int_equal(sizeof(OmenDirectoryEntry), 16);
 	assert_at(OmenDirectoryEntry, tail_first, 0);

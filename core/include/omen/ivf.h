@@ -165,6 +165,13 @@ typedef struct OmenPoint
 	OmenTid		place;			/* where it was read out of line; zeros: not known */
 } OmenPoint;
 
+/* 0 for a row longer than any that was trained on. */
+static inline float
+omen_point_lift(const OmenPoint *point)
+{
+	return point->lift_sq > 0 ? sqrtf(point->lift_sq) : 0.0f;
+}
+
 /*
  * point = vector[dim] in index space.  `mean` may be NULL (before there is
  * one).  `scratch` as for omen_rotation_apply.
@@ -237,8 +244,13 @@ typedef struct OmenNearest
 
 OmenStatus	omen_nearest_init(OmenNearest *nearest, OmenArena *arena, uint32_t lists);
 
-/* The list that the row belongs to whose point is query->vector; the query's tables are prepared. */
-uint32_t	omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCodeQuery *query);
+/*
+ * The list that the row belongs to whose point is query->vector; the query's
+ * tables are prepared.  `lift` is the row's own (inner product; else 0), by
+ * which it may be nearer to a list than a query, which has none.
+ */
+uint32_t	omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCodeQuery *query,
+							  float lift);
 
 /*
  * The second list of a point whose first is `list`, from among those that are

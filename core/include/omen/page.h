@@ -133,7 +133,7 @@ typedef struct OmenIvfMeta
 	float		lost;			/* how far a row may be from the place its record codes, its code's error apart */
 	uint32_t	calibrations;	/* by queries, ever: a model kept may have an old one */
 	float		moved_lost;		/* so much farther from what its posting codes, when that was made of the record */
-	uint32_t	reserved;
+	float		moved_share;	/* of the rows, that were moved to other lists since the calibration with rows */
 } OmenIvfMeta;
 
 _Static_assert(sizeof(OmenIvfMeta) == 120, "meta layout");

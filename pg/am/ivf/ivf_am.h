@@ -225,6 +225,9 @@ extern void ivf_writer_add_posting(IvfWriter *writer, uint32 list, const uint8 *
 /* Such a posting was made of its record, which tells the row but for so much. */
 extern void ivf_writer_note_moved(IvfWriter *writer, float lost);
 
+/* A calibrator that has seen all rows, in the lists that are to be written. */
+extern void ivf_writer_calibrate(IvfWriter *writer, OmenCalibrator *calibrator);
+
 /*
  * Writes the lists, with inserts still going to the generation in force.  Rows
  * added from here on go to tails of the new one.

@@ -115,7 +115,7 @@ code_row(Relation index, IvfInsert *insert, Datum *values, bool *isnull, ItemPoi
 	if (model->lists > 1 && !point->last)
 	{
 		omen_code_query_prepare(&insert->query);
-		list = omen_nearest_list(&insert->nearest, model, &insert->query);
+		list = omen_nearest_list(&insert->nearest, model, &insert->query, omen_point_lift(point));
 	}
 	omen_ivf_encode(model, point, list,
 					ivf_tid(tid),

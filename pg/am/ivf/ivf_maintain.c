@@ -212,10 +212,7 @@ ivf_maintain_lists(const IvfMaintenance *m, double rows)
 	return options && options->lists > 0 ? (uint32) options->lists : omen_ivf_lists_for((uint64) rows);
 }
 
-/*
- * How lists are to be rewritten.  With spilling a row's two lists are chosen
- * together, and so none can be changed alone.
- */
+/* How lists are to be rewritten. */
 static IvfWork
 rewriting_due(IvfMaintenance *m)
 {
@@ -223,7 +220,7 @@ rewriting_due(IvfMaintenance *m)
 
 	if (ivf_maintain_rows(m) < RETRAIN_ROWS_MIN)
 		return WORK_REPACK;
-	if (!*m->model->view.spilled)
+	if (!*m->model->view.spilled && m->meta.metric != OMEN_INNER_PRODUCT)
 		balance = ivf_balance(m);
 	if (balance == IVF_UNBALANCED)
 		return WORK_REBALANCE;

@@ -14,7 +14,13 @@
  * What this costs beyond repacking, of which it is a variant, is in proportion
  * to the rows of the lists given up: reading and decoding their records.  When
  * those are half of all, or when the retired come to outnumber the others,
- * all lists are trained anew.
+ * all lists are trained anew.  So they are with spilling, where a row's two lists
+ * are chosen together, and for inner products, where lists differ in their lift
+ * as well and fewer of the nearest were found after splitting.
+ *
+ * How far to search was found out by searching the lists as they were.  Once
+ * so many rows have moved that this may be true no more, it is found out anew,
+ * which reads all records: a cost that is in proportion to the rows moved.
  *
  * The same protocol as repacking's: a new generation is written beside the old
  * (ivf_maintain.c).  Rows inserted meanwhile into a list that is given up are
@@ -46,6 +52,10 @@
 #define MOVED_MAX 0.5
 /* Look for retired lists that can be taken again when they are so many beside the others. */
 #define RETIRED_MANY 0.25
+/* Calibrate anew when so large a share of the rows has moved since, and with so many rows as queries. */
+#define CALIBRATE_AT 0.2f
+#define QUERIES 512
+#define BATCH 256
 
 typedef struct IvfRebalance
 {
@@ -77,6 +87,16 @@ typedef struct IvfRebalance
 	uint8	   *posting;
 	double	   *residual_sq;	/* [lists of the new model] sums over rows moved there */
 	uint32	   *moved;			/* [lists of the new model] */
+
+	/* calibrating: where each row is, and rows on their way to the calibrator */
+	uint32	   *list_of;		/* [slots] OMEN_NO_SLOT: in none, or not known; NULL: not wanted */
+	uint64		slots;
+	OmenByteRows queries;
+	OmenCalibrator *calibrator;
+	OmenByteRows batch;
+	uint32		list[BATCH];
+	float		norm_sq[BATCH];
+	float		lift_sq[BATCH]; /* zeros */
 } IvfRebalance;
 
 static void *
@@ -200,25 +220,40 @@ sample_posting(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot
 		b->sample[list][place] = slot;
 }
 
-/* The record's vector relative to the mean, and all that coding it takes; false when there is none. */
+/* The record's vector relative to the mean, and all that coding it takes. */
+static OmenPoint
+point_of_record(IvfMaintenance *m, const OmenRowRecord *record, float *vector)
+{
+	const OmenIvfModel *model = &m->model->view;
+	float		norm_sq;
+	OmenPoint	point = ivf_maintain_decode(m, record, vector, &norm_sq);
+
+	for (uint32 d = 0; d < m->dim; d++)
+		vector[d] -= model->mean[d];
+	point.keys = m->keys;
+	memcpy(m->keys, omen_row_keys(record, m->dim), m->meta.keys * sizeof(uint64));
+	return point;
+}
+
+/* The same for the record in a slot; false when there is none. */
 static bool
 point_of_slot(IvfMaintenance *m, uint32 slot, float *vector, OmenPoint *point)
 {
-	const OmenIvfModel *model = &m->model->view;
 	PGAlignedBlock copy;
 	const OmenRowRecord *record = ivf_maintain_record(m, slot, &copy);
-	float		norm_sq;
 
-	if (record == NULL)
-		return false;
-	*point = ivf_maintain_decode(m, record, vector, &norm_sq);
-	for (uint32 d = 0; d < m->dim; d++)
-		vector[d] -= model->mean[d];
-	if (model->metric == OMEN_INNER_PRODUCT)
-		point->lift_sq = *model->lift_sq - norm_sq;
-	point->keys = m->keys;
-	memcpy(m->keys, omen_row_keys(record, m->dim), m->meta.keys * sizeof(uint64));
-	return true;
+	if (record != NULL)
+		*point = point_of_record(m, record, vector);
+	return record != NULL;
+}
+
+/* Behind the others, in eight bits. */
+static void
+add_bytes(IvfMaintenance *m, OmenByteRows *rows, const OmenPoint *point)
+{
+	uint32		r = rows->count++;
+
+	rows->scale[r] = omen_bytes_from_floats(point->vector, m->dim, rows->values + (size_t) r * m->dim);
 }
 
 /* Decodes a list's sample. */
@@ -231,16 +266,11 @@ read_sample(IvfMaintenance *m, uint32 list, OmenByteRows *rows)
 	rows->count = 0;
 	for (uint32 i = 0; i < count; i++)
 	{
-		uint32		r = rows->count;
 		OmenPoint	point;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!point_of_slot(m, b->sample[list][i], m->vector, &point) || point.last)
-			continue;
-		rows->scale[r] = omen_bytes_from_floats(m->vector, m->dim, rows->values + (size_t) r * m->dim);
-		if (rows->extra != NULL)
-			rows->extra[r] = sqrtf(Max(point.lift_sq, 0.0f));
-		rows->count++;
+		if (point_of_slot(m, b->sample[list][i], m->vector, &point) && !point.last)
+			add_bytes(m, rows, &point);
 	}
 }
 
@@ -253,11 +283,10 @@ mean_residual(IvfMaintenance *m, const OmenByteRows *rows, const OmenByteRows *c
 	for (uint32 r = 0; r < rows->count; r++)
 	{
 		uint32		c = list ? list[r] : 0;
-		double		gap = rows->extra ? rows->extra[r] - centroids->extra[c] : 0;
 
 		omen_floats_from_bytes(rows->values + (size_t) r * m->dim, rows->scale[r], m->dim, m->vector);
 		omen_floats_from_bytes(centroids->values + (size_t) c * m->dim, centroids->scale[c], m->dim, m->scratch);
-		sum += omen_simd->l2sq_f32(m->vector, m->scratch, m->dim) + gap * gap;
+		sum += omen_simd->l2sq_f32(m->vector, m->scratch, m->dim);
 	}
 	return sum / Max(rows->count, 1);
 }
@@ -267,7 +296,6 @@ static void
 split_list(IvfMaintenance *m, uint32 l, OmenArena *scratch)
 {
 	IvfRebalance *b = m->rebalance;
-	bool		lifted = m->meta.metric == OMEN_INNER_PRODUCT;
 	uint32		parts = b->parts[l];
 	OmenByteRows rows;
 	OmenByteRows one;
@@ -275,9 +303,9 @@ split_list(IvfMaintenance *m, uint32 l, OmenArena *scratch)
 	OmenAssigner assigner;
 	uint32	   *list;
 
-	balance_check(m, omen_byte_rows_init(&rows, scratch, m->dim, parts * SAMPLE_PER_PART, lifted));
-	balance_check(m, omen_byte_rows_init(&found, scratch, m->dim, parts, lifted));
-	balance_check(m, omen_byte_rows_init(&one, scratch, m->dim, 1, lifted));
+	balance_check(m, omen_byte_rows_init(&rows, scratch, m->dim, parts * SAMPLE_PER_PART, 0));
+	balance_check(m, omen_byte_rows_init(&found, scratch, m->dim, parts, 0));
+	balance_check(m, omen_byte_rows_init(&one, scratch, m->dim, 1, 0));
 	read_sample(m, l, &rows);
 	b->parts[l] = 1;
 	if (rows.count < parts)
@@ -305,8 +333,7 @@ split_lists(IvfMaintenance *m)
 
 	for (uint32 l = 0; l < b->lists; l++)
 		parts += is_split(b, l) ? b->parts[l] : 0;
-	balance_check(m, omen_byte_rows_init(&b->fresh, &b->arena, m->dim, (uint32) parts,
-										 m->meta.metric == OMEN_INNER_PRODUCT));
+	balance_check(m, omen_byte_rows_init(&b->fresh, &b->arena, m->dim, (uint32) parts, 0));
 	b->fresh.count = 0;
 	b->sample = balance_alloc(m, b->lists, sizeof(uint32 *));
 	b->seen = balance_alloc(m, b->lists, sizeof(uint32));
@@ -367,7 +394,7 @@ revise_model(IvfMaintenance *m)
 	OmenByteRows before = b->centroids;
 	OmenArena	scratch;
 
-	balance_check(m, omen_byte_rows_init(&b->centroids, &b->arena, m->dim, lists, before.extra != NULL));
+	balance_check(m, omen_byte_rows_init(&b->centroids, &b->arena, m->dim, lists, 0));
 	b->retired = balance_alloc(m, lists, 1);
 	for (uint32 l = 0; l < b->lists; l++)
 	{
@@ -389,6 +416,13 @@ revise_model(IvfMaintenance *m)
 /* ---- rows on their way ---- */
 
 static void
+note_list(IvfRebalance *b, uint32 slot, uint32 list)
+{
+	if (b->list_of != NULL && slot < b->slots)
+		b->list_of[slot] = list;
+}
+
+static void
 move_row(IvfMaintenance *m, uint32 slot)
 {
 	IvfRebalance *b = m->rebalance;
@@ -402,20 +436,15 @@ move_row(IvfMaintenance *m, uint32 slot)
 	if (!point.last)
 	{
 		omen_code_query_prepare(&b->query);
-		list = omen_nearest_list(&b->nearest, &b->model, &b->query);
+		list = omen_nearest_list(&b->nearest, &b->model, &b->query, 0);
 		omen_ivf_centroid(&b->model, list, b->scratch);
 		b->residual_sq[list] += Max(omen_simd->l2sq_f32(point.vector, b->scratch, m->dim) -
 									point.lost * point.lost, 0.0f);
-		if (m->meta.metric == OMEN_INNER_PRODUCT)
-		{
-			double		gap = sqrt(Max(point.lift_sq, 0.0f)) - sqrt(b->model.extra_sq[list]);
-
-			b->residual_sq[list] += gap * gap;
-		}
 		b->moved[list]++;
 	}
 	omen_ivf_encode_posting(&b->model, &point, list, b->scratch, b->posting);
 	memcpy(b->posting + omen_posting_bytes(m->dim, m->meta.keys) - sizeof(slot), &slot, sizeof(slot));
+	note_list(b, slot, list);
 	ivf_writer_note_moved(m->writer, point.lost);
 	ivf_writer_add_posting(m->writer, list, b->posting);
 }
@@ -423,10 +452,78 @@ move_row(IvfMaintenance *m, uint32 slot)
 static void
 move_posting(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
 {
-	if (m->rebalance->parts[list] == 1)
-		ivf_writer_add_posting(m->writer, list, posting);
-	else
+	if (m->rebalance->parts[list] != 1)
+	{
 		move_row(m, slot);
+		return;
+	}
+	note_list(m->rebalance, slot, list);
+	ivf_writer_add_posting(m->writer, list, posting);
+}
+
+/* ---- calibrating ---- */
+
+static void
+take_query(IvfMaintenance *m, const OmenRowRecord *record)
+{
+	IvfRebalance *b = m->rebalance;
+	OmenPoint	point;
+
+	/* A few of each page. */
+	if (b->queries.count == QUERIES || b->list_of[m->slot] == OMEN_NO_SLOT || omen_random_below(&b->random, 8) != 0)
+		return;
+	point = point_of_record(m, record, m->vector);
+	if (!point.last)
+		add_bytes(m, &b->queries, &point);
+}
+
+static void
+flush_batch(IvfRebalance *b)
+{
+	if (b->batch.count > 0)
+		omen_calibrator_add(b->calibrator, &b->batch, b->list, NULL, b->norm_sq, b->lift_sq);
+	b->batch.count = 0;
+}
+
+static void
+take_neighbour(IvfMaintenance *m, const OmenRowRecord *record)
+{
+	IvfRebalance *b = m->rebalance;
+	uint32		r = b->batch.count;
+	OmenPoint	point;
+
+	/* One inserted meanwhile is in no list yet. */
+	if (m->slot >= b->slots || b->list_of[m->slot] == OMEN_NO_SLOT)
+		return;
+	point = point_of_record(m, record, m->vector);
+	if (point.last)
+		return;
+	b->list[r] = b->list_of[m->slot];
+	b->norm_sq[r] = omen_simd->dot_f32(m->vector, m->vector, m->dim) - point.lost * point.lost;
+	add_bytes(m, &b->batch, &point);
+	if (b->batch.count == BATCH)
+		flush_batch(b);
+}
+
+/* Rows in their new lists are there: some of them are searched for among all. */
+static void
+calibrate(IvfMaintenance *m)
+{
+	IvfRebalance *b = m->rebalance;
+	BlockNumber blocks = (BlockNumber) (b->slots / omen_rows_per_page(m->dim, m->meta.keys));
+
+	balance_check(m, omen_byte_rows_init(&b->queries, &b->arena, m->dim, QUERIES, 0));
+	balance_check(m, omen_byte_rows_init(&b->batch, &b->arena, m->dim, BATCH, 0));
+	b->queries.count = b->batch.count = 0;
+	for (uint32 i = 0; i < 8 * QUERIES && b->queries.count < QUERIES && blocks > 1; i++)
+		ivf_maintain_visit_rows(m, 1 + (BlockNumber) omen_random_below(&b->random, blocks - 1), take_query);
+	balance_check(m, omen_calibrator_create(&b->calibrator, &b->arena, &b->model, &b->queries));
+	if (b->calibrator == NULL)
+		return;
+	for (BlockNumber block = 1; block < blocks; block++)
+		ivf_maintain_visit_rows(m, block, take_neighbour);
+	flush_batch(b);
+	ivf_writer_calibrate(m->writer, b->calibrator);
 }
 
 bool
@@ -435,9 +532,9 @@ ivf_rebalance(IvfMaintenance *m)
 	IvfRebalance *b = m->rebalance;
 	OmenIvfMeta meta = m->meta;
 	uint32		given_up = 0;
+	double		moved = 0;
 
-	balance_check(m, omen_byte_rows_init(&b->centroids, &b->arena, m->dim, b->lists,
-										 m->meta.metric == OMEN_INNER_PRODUCT));
+	balance_check(m, omen_byte_rows_init(&b->centroids, &b->arena, m->dim, b->lists, 0));
 	omen_ivf_model_centroids(&m->model->view, &b->centroids);
 	split_lists(m);
 	choose_merges(m);
@@ -459,6 +556,16 @@ ivf_rebalance(IvfMaintenance *m)
 	meta.generation = ivf_maintain_begin_generation(m);
 	meta.last_generation = meta.generation;
 	meta.lists = b->model.lists;
+	for (uint32 l = 0; l < b->lists; l++)
+		moved += b->parts[l] != 1 ? b->rows[l] : 0;
+	meta.moved_share += (float) (moved / (b->target * b->suits));
+	if (meta.moved_share > CALIBRATE_AT && b->model.calibration->queries > 0)
+	{
+		meta.moved_share = 0;
+		b->slots = (uint64) RelationGetNumberOfBlocks(m->index) * omen_rows_per_page(m->dim, m->meta.keys);
+		b->list_of = MemoryContextAllocHuge(CurrentMemoryContext, b->slots * sizeof(uint32));
+		memset(b->list_of, 0xFF, b->slots * sizeof(uint32));
+	}
 	m->writer = ivf_writer_create(m->index, MAIN_FORKNUM, RelationNeedsWAL(m->index), &b->model, &meta);
 	m->take = move_posting;
 	take_all(m, NULL);
@@ -469,6 +576,8 @@ ivf_rebalance(IvfMaintenance *m)
 		if (b->moved[list] > 0)
 			b->model.start[list].spread = (float) (b->residual_sq[list] / b->moved[list]);
 	}
+	if (b->list_of != NULL)
+		calibrate(m);
 	ivf_maintain_finish_generation(m, true);
 	return true;
 }

@@ -360,6 +360,12 @@ ivf_writer_note_moved(IvfWriter *writer, float lost)
 	writer->moved_lost = Max(writer->moved_lost, lost);
 }
 
+void
+ivf_writer_calibrate(IvfWriter *writer, OmenCalibrator *calibrator)
+{
+	writer->calibrator = calibrator;
+}
+
 /* ---- several writers ---- */
 
 void
@@ -678,6 +684,8 @@ ivf_writer_finish(IvfWriter *writer, BlockNumber free_rows)
 	/* What is lost now comes on top of what the decoded records may have been wrong by. */
 	writer->meta.lost += writer->lost;
 	writer->meta.moved_lost = writer->codes_rows ? 0 : Max(writer->meta.moved_lost, writer->moved_lost);
+	if (writer->codes_rows)
+		writer->meta.moved_share = 0;
 	writer->meta.free_rows = free_rows;
 	writer->meta.has_tails = writer->late_rows > 0;
 	writer->meta.written_blocks = RelationGetNumberOfBlocksInFork(writer->index, writer->fork);
