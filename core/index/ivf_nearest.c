@@ -97,7 +97,8 @@ omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCod
 			uint32_t   *of_block = sums + (b - begin) * OMEN_BLOCK_CODES;
 
 			omen_simd->lut_scan(query->lut, model->codes + (size_t) first * code_bytes, code_bytes, of_block);
-			score_block(model, first, of_block, slope, base, lift, nearest->scores + first, nearest->least + b * GROUPS);
+			score_block(model, first, of_block, slope, base, lift, nearest->scores + first,
+						nearest->least + b * GROUPS);
 		}
 	}
 	limit = find_limit(nearest->least, blocks * GROUPS);
