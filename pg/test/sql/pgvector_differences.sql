@@ -1,0 +1,51 @@
+-- What docs/compatibility.md says of pgvector 0.8.6 and us: where an index here
+-- does more, or other things, than pgvector's users know.  A line of that table
+-- that changes here has to change there.
+-- SPDX-License-Identifier: Apache-2.0
+CREATE TABLE wide (v vector(2001), h halfvec(16000), nodim vector);
+CREATE INDEX ON wide USING hnsw (v vector_l2_ops);
+CREATE INDEX ON wide USING hnsw (h halfvec_l2_ops);
+CREATE INDEX ON wide USING hnsw (nodim vector_l2_ops);
+DROP TABLE wide;
+-- the same bounds and defaults
+CREATE TABLE small (v vector(3));
+CREATE INDEX ON small USING hnsw (v vector_l2_ops) WITH (m = 1);
+CREATE INDEX ON small USING hnsw (v vector_l2_ops) WITH (m = 101);
+CREATE INDEX ON small USING hnsw (v vector_l2_ops) WITH (ef_construction = 3);
+CREATE INDEX ON small USING hnsw (v vector_l2_ops) WITH (m = 40, ef_construction = 64);
+CREATE INDEX ON small USING hnsw (v);
+CREATE UNIQUE INDEX ON small USING hnsw (v vector_l2_ops);
+SET hnsw.ef_search = 1001;
+SET hnsw.iterative_scan = maybe;
+SHOW hnsw.ef_search;
+SHOW hnsw.iterative_scan;
+SHOW hnsw.max_scan_tuples;
+SHOW hnsw.scan_mem_multiplier;
+DROP TABLE small;
+
+-- rows that pgvector leaves out; id 5001 is NULL, 5002 has length zero
+SELECT setseed(0.5) \g /dev/null
+CREATE TABLE rows_all (id int PRIMARY KEY, category int, v vector(3));
+INSERT INTO rows_all SELECT i, i % 100, ARRAY[random(), random(), random()]::real[]::vector FROM generate_series(1, 5000) i;
+INSERT INTO rows_all VALUES (5001, 1, NULL), (5002, 1, '[0,0,0]');
+CREATE INDEX by_graph ON rows_all USING hnsw (v vector_cosine_ops);
+ANALYZE rows_all;
+SET enable_seqscan = off;
+SET enable_sort = off;
+-- more than ef_search
+SELECT count(*) FROM (SELECT id FROM rows_all ORDER BY v <=> '[1,2,3]' LIMIT 100) x;
+-- one row in a hundred qualifies
+SELECT count(*) FROM (SELECT id FROM rows_all WHERE category = 7 ORDER BY v <=> '[1,2,3]' LIMIT 10) x;
+-- without a LIMIT: all but the NULL, the zero vector last
+SELECT count(*), bool_or(id = 5001) AS null_there, (array_agg(id))[5001] AS last
+FROM (SELECT id FROM rows_all ORDER BY v <=> '[1,2,3]' OFFSET 0) x;
+DROP INDEX by_graph;
+
+-- ranges by the index, and conditions in it
+CREATE INDEX by_list ON rows_all USING ivf (v vector_l2_ops, category);
+EXPLAIN (COSTS OFF) SELECT id FROM rows_all WHERE v <-> '[0.5,0.5,0.5]' < 0.1;
+EXPLAIN (COSTS OFF) SELECT id FROM rows_all WHERE category = 7 ORDER BY v <-> '[0.5,0.5,0.5]' LIMIT 10;
+DROP TABLE rows_all;
+
+-- numbered by itself
+SELECT extversion FROM pg_extension WHERE extname = 'vector';
