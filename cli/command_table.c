@@ -13,6 +13,7 @@ extern const OmenCommand omen_config_command;
 extern const OmenCommand omen_demo_command;
 extern const OmenCommand omen_help_command;
 extern const OmenCommand omen_import_command;
+extern const OmenCommand omen_migrate_command;
 extern const OmenCommand omen_serve_command;
 extern const OmenCommand omen_sql_command;
 extern const OmenCommand omen_status_command;
@@ -23,6 +24,7 @@ const OmenCommand *const omen_commands[] = {
 	&omen_status_command,
 	&omen_sql_command,
 	&omen_import_command,
+	&omen_migrate_command,
 	&omen_demo_command,
 	&omen_config_command,
 	&omen_help_command,

@@ -79,16 +79,24 @@ omen_db_find_running(const OmenConfig *config, OmenDataFolder *folder, OmenRunni
 }
 
 PGconn *
+omen_db_connect_url(const char *url, const char *application, OmenComplaint *complaint)
+{
+	const char *keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
+	const char *values[] = {url, application, "UTF8", NULL};
+
+	/* Its first words name the server, and never show a password. */
+	return finish_connecting(PQconnectdbParams(keywords, values, 1), "the database", complaint);
+}
+
+PGconn *
 omen_db_connect(const OmenConfig *config, const char *application, OmenComplaint *complaint)
 {
 	const char *url = omen_config_text(config, "database");
-	const char *keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
-	const char *values[] = {url, application, "UTF8", NULL};
 	OmenDataFolder folder;
 	OmenRunning running;
 
 	if (url[0] != '\0')
-		return finish_connecting(PQconnectdbParams(keywords, values, 1), "the configured database", complaint);
+		return omen_db_connect_url(url, application, complaint);
 	if (!omen_db_find_running(config, &folder, &running, complaint))
 		return NULL;
 	return omen_db_connect_running(&folder, &running, NULL, application, complaint);

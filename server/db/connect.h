@@ -19,6 +19,9 @@
  */
 PGconn	   *omen_db_connect(const OmenConfig *config, const char *application, OmenComplaint *complaint);
 
+/* The same for a connection string of the caller's. */
+PGconn	   *omen_db_connect_url(const char *url, const char *application, OmenComplaint *complaint);
+
 /* The same for an instance already looked up; dbname NULL is OMEN_DATABASE. */
 PGconn	   *omen_db_connect_running(const OmenDataFolder *folder, const OmenRunning *running,
 									const char *dbname, const char *application, OmenComplaint *complaint);
