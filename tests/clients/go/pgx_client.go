@@ -199,7 +199,7 @@ func roundTrip(conn *pgx.Conn, r row) {
 
 func checkIndexes(conn *pgx.Conn, rows []row, query row) {
 	ctx := context.Background()
-	for _, method := range []string{"hnsw", "ivf"} {
+	for _, method := range []string{"hnsw", "ivf", "ivfflat"} {
 		for _, pair := range [][2]string{{"<->", "l2"}, {"<#>", "ip"}, {"<=>", "cosine"}} {
 			operator := pair[0]
 			_, err := conn.Exec(ctx, fmt.Sprintf("CREATE INDEX tested ON items USING %s (dense vector_%s_ops)", method, pair[1]))
@@ -281,7 +281,7 @@ func main() {
 		sameDistances(got, ranked(rows, func(r row) float64 { return distance(ones(r.bits), ones(query.bits)) }),
 			"bits "+operator+" as computed here")
 	}
-	_, err = conn.Exec(ctx, "SET enable_seqscan = off")
+	_, err = conn.Exec(ctx, "SET enable_seqscan = off; SET ivfflat.probes = 100")
 	must(err)
 	checkIndexes(conn, rows, query)
 	checkPool(rows)

@@ -166,7 +166,8 @@ public class JdbcClient {
     String[][] pairs = {{"<->", "l2"}, {"<#>", "ip"}, {"<=>", "cosine"}};
     Statement statement = connection.createStatement();
     statement.execute("SET enable_seqscan = off");
-    for (String method : new String[] {"hnsw", "ivf"}) {
+    statement.execute("SET ivfflat.probes = 100");
+    for (String method : new String[] {"hnsw", "ivf", "ivfflat"}) {
       for (String[] pair : pairs) {
         String operator = pair[0];
         statement.execute("CREATE INDEX tested ON items USING " + method + " (dense vector_" + pair[1] + "_ops)");

@@ -14,7 +14,7 @@ import sqlalchemy
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_postgres import Column, PGEngine, PGVector, PGVectorStore
-from langchain_postgres.v2.indexes import (BaseIndex, DistanceStrategy, HNSWIndex, HNSWQueryOptions)
+from langchain_postgres.v2.indexes import (BaseIndex, DistanceStrategy, HNSWIndex, HNSWQueryOptions, IVFFlatIndex)
 
 import sample
 from sample import DIMENSIONS, ok
@@ -93,7 +93,7 @@ def check_store():
     with admin.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(sqlalchemy.text(
             f"ALTER DATABASE {os.environ['PGDATABASE']} SET enable_seqscan = off"))
-    for index, name in [(None, "no index"), (HNSWIndex(), "hnsw"), (IvfIndex(), "ivf")]:
+    for index, name in [(None, "no index"), (HNSWIndex(), "hnsw"), (IVFFlatIndex(lists=1), "ivfflat"), (IvfIndex(), "ivf")]:
         if index is not None:
             store.apply_vector_index(index, name="tested")
             ok(store.is_valid_index("tested"), f"PGVectorStore: apply_vector_index, {name}")

@@ -59,7 +59,8 @@ for (const [name, expression, column, operator] of [
 }
 
 await db.execute(sql`SET enable_seqscan = off`);
-for (const method of ['hnsw', 'ivf']) {
+await db.execute(sql`SET ivfflat.probes = 100`);
+for (const method of ['hnsw', 'ivf', 'ivfflat']) {
   await db.execute(sql.raw(`CREATE INDEX tested ON items USING ${method} (dense vector_cosine_ops)`));
   const some = await db.select({ id: items.id }).from(items).where(lt(items.category, 5))
     .orderBy(cosineDistance(items.dense, query.dense)).limit(10);

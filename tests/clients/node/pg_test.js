@@ -46,7 +46,8 @@ for (const [operator, column, value] of [
 }
 
 await client.query('SET enable_seqscan = off');
-for (const method of ['hnsw', 'ivf']) {
+await client.query('SET ivfflat.probes = 100');
+for (const method of ['hnsw', 'ivf', 'ivfflat']) {
   for (const [operator, opclass] of [['<->', 'l2'], ['<#>', 'ip'], ['<=>', 'cosine']]) {
     await client.query(`CREATE INDEX tested ON items USING ${method} (dense vector_${opclass}_ops)`);
     const all = await client.query(`SELECT id FROM items ORDER BY dense ${operator} $1 LIMIT 10`,

@@ -22,7 +22,7 @@ from django.db import connection, migrations, models  # noqa: E402
 from django.db.migrations.state import ProjectState  # noqa: E402
 from pgvector import HalfVector, SparseVector  # noqa: E402
 from pgvector.django import (BitField, CosineDistance, HalfVectorField, HammingDistance, HnswIndex,  # noqa: E402
-                             JaccardDistance, L1Distance, L2Distance, MaxInnerProduct, SparseVectorField,
+                             IvfflatIndex, JaccardDistance, L1Distance, L2Distance, MaxInnerProduct, SparseVectorField,
                              VectorExtension, VectorField)
 
 import sample  # noqa: E402
@@ -41,6 +41,8 @@ OPERATIONS = [
     migrations.AddIndex("Item", HnswIndex(name="django_hnsw", fields=["dense"], m=16, ef_construction=64,
                                           opclasses=["vector_cosine_ops"])),
     migrations.AddIndex("Item", HnswIndex(name="django_half", fields=["half"], opclasses=["halfvec_l2_ops"])),
+    migrations.AddIndex("Item", IvfflatIndex(name="django_flat", fields=["dense"], lists=5,
+                                             opclasses=["vector_ip_ops"])),
     migrations.RunSQL("CREATE INDEX django_ivf ON shop_item USING ivf (dense vector_l2_ops)",
                       "DROP INDEX django_ivf"),
 ]
@@ -83,7 +85,10 @@ for name, function, column, field, distance in [
 with connection.cursor() as cursor:
     cursor.execute("ANALYZE shop_item")
     cursor.execute("SET enable_seqscan = off")
+    cursor.execute("SET ivfflat.probes = 5")
 for name, function, distance in [("cosine, by hnsw", CosineDistance("dense", query.dense), sample.cosine),
+                                 ("inner product, by ivfflat", MaxInnerProduct("dense", query.dense),
+                                  sample.negative_inner_product),
                                  ("L2, by ivf", L2Distance("dense", query.dense), sample.l2),
                                  ("halfvec, by hnsw", L2Distance("half", HalfVector(query.dense)), sample.l2)]:
     queryset = Item.objects.filter(category__lt=6).order_by(function)[:10]

@@ -25,8 +25,12 @@ COLUMN_OF = {"dense": "dense", "half": "dense", "sparse": "sparse", "bits": "bit
 OPCLASSES = {"<->": "l2", "<#>": "ip", "<=>": "cosine", "<+>": "l1", "<~>": "hamming", "<%%>": "jaccard"}
 TYPES = {"dense": "vector", "half": "halfvec", "sparse": "sparsevec", "bits": "bit"}
 INDEXABLE = {
-    "hnsw": [("dense", "<->"), ("dense", "<#>"), ("dense", "<=>"),
-             ("half", "<->"), ("half", "<#>"), ("half", "<=>")],
+    "hnsw": [("dense", "<->"), ("dense", "<#>"), ("dense", "<=>"), ("dense", "<+>"),
+             ("half", "<->"), ("half", "<#>"), ("half", "<=>"), ("half", "<+>"),
+             ("sparse", "<->"), ("sparse", "<#>"), ("sparse", "<=>"), ("sparse", "<+>"),
+             ("bits", "<~>"), ("bits", "<%%>")],
+    "ivfflat": [("dense", "<->"), ("dense", "<#>"), ("dense", "<=>"),
+                ("half", "<->"), ("half", "<#>"), ("half", "<=>"), ("bits", "<~>")],
     "ivf": [("dense", "<->"), ("dense", "<#>"), ("dense", "<=>"),
             ("half", "<->"), ("half", "<#>"), ("half", "<=>")],
 }
@@ -96,10 +100,14 @@ def distances(conn, items):
 def indexes(conn, items):
     distance_of = {operator: distance for operator, distance, _ in OPERATORS}
     conn.execute("SET enable_seqscan = off")
+    conn.execute("SET hnsw.ef_search = 100")
+    conn.execute("SET ivfflat.probes = 19")
+    conn.execute("SET ivfflat.iterative_scan = relaxed_order")
     for method, pairs in INDEXABLE.items():
         for column, operator in pairs:
             opclass = f"{TYPES[column]}_{OPCLASSES[operator]}_ops"
-            conn.execute(f"CREATE INDEX tested ON items USING {method} ({column} {opclass})")
+            options = "WITH (lists = 20)" if method == "ivfflat" else ""
+            conn.execute(f"CREATE INDEX tested ON items USING {method} ({column} {opclass}) {options}")
             key = COLUMN_OF[column]
             query = as_parameter(column, items[11])
             truth = sample.ranked(items, key, distance_of[operator], getattr(items[11], key))

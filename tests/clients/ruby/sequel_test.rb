@@ -92,9 +92,8 @@ end
 
 db = Sequel.connect(adapter: 'postgres', host: ENV['PGHOST'], port: ENV['PGPORT'].to_i, user: ENV['PGUSER'],
                     database: ENV['PGDATABASE'], max_connections: 1)
-db.run('SET enable_seqscan = off')
-conn.exec('SET enable_seqscan = off')
-%w[hnsw ivf].each do |method|
+[db, conn].zip(%i[run exec]) { |to, say| to.send(say, 'SET enable_seqscan = off; SET ivfflat.probes = 100') }
+%w[hnsw ivf ivfflat].each do |method|
   [%w[<-> l2], %w[<#> ip], %w[<=> cosine]].each do |operator, opclass|
     conn.exec("CREATE INDEX tested ON items USING #{method} (dense vector_#{opclass}_ops)")
     conn.prepare("#{method} #{opclass}", "SELECT id FROM items ORDER BY dense #{operator} $1 LIMIT 10")

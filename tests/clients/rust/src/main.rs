@@ -164,8 +164,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         tap.same_distances(&got, &truth, &format!("bits {operator} as computed here"));
     }
 
-    client.execute("SET enable_seqscan = off", &[])?;
-    for method in ["hnsw", "ivf"] {
+    client.batch_execute("SET enable_seqscan = off; SET ivfflat.probes = 100")?;
+    for method in ["hnsw", "ivf", "ivfflat"] {
         for (operator, opclass) in [("<->", "l2"), ("<#>", "ip"), ("<=>", "cosine")] {
             client.batch_execute(&format!("CREATE INDEX tested ON items USING {method} (dense vector_{opclass}_ops)"))?;
             let of = |row: &Row| distance(operator, &row.dense, &query.dense);
