@@ -291,7 +291,7 @@ const OmenCommand omen_migrate_command = {
 	"--data, or --database): schema, rows, indexes; then compares them.  Both are\n"
 	"PostgreSQL connection strings; the source may have pgvector or OmenDB.\n"
 	"\n"
-	"  --index ivf      make ivf indexes of hnsw and ivfflat ones, where ivf knows the\n"
+	"  --index ivf      make ivf indexes of hnsw and ivfflat ones, where ivf knows\n"
 	"                   type and distance (default: same)\n"
 	"  --samples N      queries to compare for each column of vectors (default 20;\n"
 	"                   each reads the table twice)\n"

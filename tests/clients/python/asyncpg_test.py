@@ -47,7 +47,7 @@ async def check(conn, items):
         sample.same_distances([tuple(answer) for answer in answers],
                               sample.ranked(items, "bits", distance, row.bits), f"{operator} as numpy has it")
 
-    await conn.execute("SET enable_seqscan = off; SET ivfflat.probes = 20")
+    await conn.execute("SET enable_seqscan = off; SET ivfflat.probes = 100")
     for method in METHODS:
         await conn.execute(f"CREATE INDEX tested ON items USING {method} (dense vector_cosine_ops)")
         statement = await conn.prepare("SELECT id FROM items WHERE category <> $2 ORDER BY dense <=> $1 LIMIT 10")
