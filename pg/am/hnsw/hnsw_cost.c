@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+#include "adopt/shared_settings.h"
 #include "am/hnsw/hnsw_am.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
@@ -34,8 +35,10 @@ hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 {
 	IndexOptInfo *index = path->indexinfo;
 	double		rows = Max(index->tuples, 1);
-	double		nodes = (hnsw_ef_search + log(rows)) * NODES_EACH;
+	double		nodes;
 
+	shared_settings_read();
+	nodes = (hnsw_ef_search + log(rows)) * NODES_EACH;
 	*selectivity = 1;
 	*correlation = 0;
 	*pages = index->pages;

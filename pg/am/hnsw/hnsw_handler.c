@@ -8,10 +8,10 @@
 #include "compat.h"
 
 #include "access/reloptions.h"
+#include "adopt/shared_settings.h"
 #include "am/hnsw/hnsw_am.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
-#include "utils/guc.h"
 
 int			hnsw_ef_search = HNSW_EF_SEARCH_DEFAULT;
 int			hnsw_iterative_scan = HNSW_ITERATIVE_OFF;
@@ -35,20 +35,18 @@ hnsw_init(void)
 					  HNSW_M_DEFAULT, 2, OMEN_GRAPH_M_MAX, AccessExclusiveLock);
 	add_int_reloption(hnsw_options_kind, "ef_construction", "Nodes among which the links of a new one are chosen.",
 					  HNSW_EF_CONSTRUCTION_DEFAULT, 4, 1000, AccessExclusiveLock);
-	DefineCustomIntVariable("hnsw.ef_search",
-							"Nodes among which a search of an hnsw index finds the nearest.",
-							"More find more, and take longer. As many as the LIMIT are always searched for.",
-							&hnsw_ef_search, HNSW_EF_SEARCH_DEFAULT, 1, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable("hnsw.iterative_scan",
-							 "What a search does when it has returned all it found and is asked for more.",
-							 NULL, &hnsw_iterative_scan, HNSW_ITERATIVE_OFF, iterative_scans,
-							 PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("hnsw.max_scan_tuples",
-							"Nodes after which an iterative search ends.", NULL,
-							&hnsw_max_scan_tuples, 20000, 1, INT_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomRealVariable("hnsw.scan_mem_multiplier",
-							 "Multiple of work_mem that an iterative search may use.", NULL,
-							 &hnsw_scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
+	shared_setting_int("hnsw.ef_search",
+					   "Nodes among which a search of an hnsw index finds the nearest.",
+					   "More find more, and take longer. As many as the LIMIT are always searched for.",
+					   &hnsw_ef_search, 1, 1000);
+	shared_setting_enum("hnsw.iterative_scan",
+						"What a search does when it has returned all it found and is asked for more.",
+						NULL, &hnsw_iterative_scan, iterative_scans);
+	shared_setting_int("hnsw.max_scan_tuples",
+					   "Nodes after which an iterative search ends.", NULL, &hnsw_max_scan_tuples, 1, INT_MAX);
+	shared_setting_real("hnsw.scan_mem_multiplier",
+						"Multiple of work_mem that an iterative search may use.", NULL,
+						&hnsw_scan_mem_multiplier, 1, 1000);
 	OMEN_RESERVE_SETTINGS("hnsw");
 }
 

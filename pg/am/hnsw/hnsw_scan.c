@@ -18,6 +18,7 @@
 
 #include <math.h>
 
+#include "adopt/shared_settings.h"
 #include "am/hnsw/hnsw_am.h"
 #include "am/ordered_rows.h"
 #include "miscadmin.h"
@@ -111,6 +112,7 @@ start(IndexScanDesc scan, HnswScan *hnsw)
 		elog(ERROR, "non-MVCC snapshots are not supported by hnsw indexes");
 	if (!(order->sk_flags & SK_ISNULL))
 		query = PointerGetDatum(PG_DETOAST_DATUM_COPY(order->sk_argument));
+	shared_settings_read();
 	hnsw_read_meta(index, &meta);
 	hnsw->model = hnsw_model(index, &meta, hnsw->context);
 	hnsw_vector_init(&hnsw->vector, hnsw->model, hnsw->type);

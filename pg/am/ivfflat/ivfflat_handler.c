@@ -9,13 +9,13 @@
 #include "compat.h"
 
 #include "access/reloptions.h"
+#include "adopt/shared_settings.h"
 #include "am/ivfflat/ivfflat_am.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "page/foreign_index.h"
-#include "utils/guc.h"
 #include "utils/spccache.h"
 
 int			ivfflat_probes = 1;
@@ -39,16 +39,14 @@ ivfflat_init(void)
 	ivfflat_options_kind = add_reloption_kind();
 	add_int_reloption(ivfflat_options_kind, "lists", "Lists that rows are divided into.",
 					  IVFFLAT_LISTS_DEFAULT, 1, IVFFLAT_LISTS_MAX, AccessExclusiveLock);
-	DefineCustomIntVariable("ivfflat.probes", "Lists that a search of an ivfflat index looks into.",
-							"More find more, and take longer.",
-							&ivfflat_probes, 1, 1, IVFFLAT_LISTS_MAX, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomEnumVariable("ivfflat.iterative_scan",
-							 "What a search does when it has returned all it found and is asked for more.",
-							 NULL, &ivfflat_iterative_scan, 0, iterative_scans, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("ivfflat.max_probes", "Lists after which an iterative search ends.",
-							"At least as many as ivfflat.probes are looked into.",
-							&ivfflat_max_probes, IVFFLAT_LISTS_MAX, 1, IVFFLAT_LISTS_MAX, PGC_USERSET, 0,
-							NULL, NULL, NULL);
+	shared_setting_int("ivfflat.probes", "Lists that a search of an ivfflat index looks into.",
+					   "More find more, and take longer.", &ivfflat_probes, 1, IVFFLAT_LISTS_MAX);
+	shared_setting_enum("ivfflat.iterative_scan",
+						"What a search does when it has returned all it found and is asked for more.",
+						NULL, &ivfflat_iterative_scan, iterative_scans);
+	shared_setting_int("ivfflat.max_probes", "Lists after which an iterative search ends.",
+					   "At least as many as ivfflat.probes are looked into.",
+					   &ivfflat_max_probes, 1, IVFFLAT_LISTS_MAX);
 	OMEN_RESERVE_SETTINGS("ivfflat");
 }
 
@@ -78,6 +76,7 @@ ivfflat_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	double		random_page;
 	double		next_page;
 
+	shared_settings_read();
 	*selectivity = 1;
 	*correlation = 0;
 	*pages = info->pages;

@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "access/relscan.h"
+#include "adopt/shared_settings.h"
 #include "am/ivfflat/ivfflat_am.h"
 #include "pgstat.h"
 #include "utils/memutils.h"
@@ -206,14 +207,16 @@ start(IndexScanDesc scan, IvfflatScan *state)
 	ScanKey		order = &scan->orderByData[0];
 	MemoryContext old = MemoryContextSwitchTo(state->context);
 	IvfflatLists *lists = &state->lists;
-	uint32		probes = (uint32) ivfflat_probes;
-	uint32		probes_max = probes;
+	uint32		probes;
+	uint32		probes_max;
 
 	if (scan->numberOfOrderBys != 1)
 		elog(ERROR, "an ivfflat index is scanned by ORDER BY distance only");
 	/* Between pages row pointers are remembered, and no pin. */
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
 		elog(ERROR, "non-MVCC snapshots are not supported by ivfflat indexes");
+	shared_settings_read();
+	probes = probes_max = (uint32) ivfflat_probes;
 	ivfflat_lists_open(lists, scan->indexRelation);
 	if (ivfflat_iterative_scan != 0)
 		probes_max = Max(probes, (uint32) ivfflat_max_probes);

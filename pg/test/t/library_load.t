@@ -8,6 +8,7 @@
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
+use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -27,6 +28,11 @@ is($error, '', 'the symbols of the library can be listed');
 my %called = map { $_ => 1 } split /\n/,
 	$node->safe_psql('postgres', "SELECT DISTINCT prosrc FROM pg_proc WHERE probin LIKE '%omendb_vector'");
 my @exported = map { (split)[0] } split /\n/, $symbols;
+# what a database of pgvector's calls, before it is adopted
+my ($names) = slurp_file("$FindBin::RealBin/../../Makefile") =~ /^PGVECTOR_NAMES = ((?:.*\\\n)*.*)/m;
+my @pgvector = $names =~ /(\w+)=/g;
+is_deeply([ grep { my $name = $_; !grep { $_ eq $name } @exported } @pgvector ], [], 'functions have pgvector\'s names, too');
+$called{$_} = 1 foreach @pgvector, 'vector_index_change_hands';
 # ivf_parallel_main is where a parallel worker enters
 my @unasked = grep { !/^(Pg_magic_func|_PG_init|_init|_fini|ivf_parallel_main)$/ && !$called{s/^pg_finfo_//r} } @exported;
 cmp_ok(scalar(@exported), '>', 100, 'functions are exported');
