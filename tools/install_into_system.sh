@@ -8,8 +8,8 @@
 # PG_CONFIG ("" for the one in PATH) says which PostgreSQL.  The command goes to
 # PREFIX/bin; without PREFIX only the extension is installed.  DESTDIR is
 # honoured.  Another vendor's extension that is called "vector" too is left
-# alone unless REPLACE is 1.  Databases that have the other go on with it, since
-# its library, which has another name, stays where it is.
+# alone unless REPLACE is 1: then its library gives way to ours under its name,
+# which databases that have the other go on with until they are updated.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
@@ -49,7 +49,7 @@ if [[ -f $control ]] && ! grep -q omendb_vector "$control" && [[ $replace != 1 ]
 then
 	fail "$control belongs to another extension called \"vector\" (pgvector, most likely)." \
 		"To install OmenDB's over it, say: make install PG_CONFIG=$pg_config REPLACE=1" \
-		"A database that has the other one keeps it; CREATE EXTENSION then makes OmenDB's."
+		"Databases that have the other one go on, and become OmenDB's by ALTER EXTENSION vector UPDATE (docs/upgrades.md)."
 fi
 for folder in "$share" "$library"
 do
