@@ -36,7 +36,7 @@ test_layout(void **state)
 	assert_at(OmenPageTrailer, version, 26);
 	assert_at(OmenPageTrailer, magic, 28);
 
-	assert_int_equal(sizeof(OmenIvfMeta), 120);
+	assert_int_equal(sizeof(OmenIvfMeta), 128);
 	assert_at(OmenIvfMeta, magic, 0);
 	assert_at(OmenIvfMeta, version, 4);
 	assert_at(OmenIvfMeta, dim, 8);
@@ -61,6 +61,7 @@ test_layout(void **state)
 	assert_at(OmenIvfMeta, lost, 104);
 	assert_at(OmenIvfMeta, moved_lost, 112);
 	assert_at(OmenIvfMeta, moved_share, 116);
+	assert_at(OmenIvfMeta, imbalance, 120);
 
 	assert_int_equal(sizeof(OmenDirectoryEntry), 16);
 	assert_at(OmenDirectoryEntry, tail_first, 0);

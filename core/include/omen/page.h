@@ -134,9 +134,11 @@ typedef struct OmenIvfMeta
 	uint32_t	calibrations;	/* by queries, ever: a model kept may have an old one */
 	float		moved_lost;		/* so much farther from what its posting codes, when that was made of the record */
 	float		moved_share;	/* of the rows, that were moved to other lists since the calibration with rows */
+	float		imbalance;		/* of the lists when they were trained: ivf_imbalance() */
+	uint32_t	reserved;
 } OmenIvfMeta;
 
-_Static_assert(sizeof(OmenIvfMeta) == 120, "meta layout");
+_Static_assert(sizeof(OmenIvfMeta) == 128, "meta layout");
 
 OmenStatus	omen_ivf_meta_check(const void *page, OmenIvfMeta *meta, OmenError *err);
 

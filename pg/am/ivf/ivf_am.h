@@ -225,6 +225,12 @@ extern void ivf_writer_add_posting(IvfWriter *writer, uint32 list, const uint8 *
 /* Such a posting was made of its record, which tells the row but for so much. */
 extern void ivf_writer_note_moved(IvfWriter *writer, float lost);
 
+/*
+ * How many times as many codes a search for every row would scan as if all of
+ * so many lists, of which some may be in use, were of one length.
+ */
+extern double ivf_imbalance(const uint32 *list_rows, uint32 lists, uint32 used);
+
 /* A calibrator that has seen all rows, in the lists that are to be written. */
 extern void ivf_writer_calibrate(IvfWriter *writer, OmenCalibrator *calibrator);
 

@@ -216,12 +216,11 @@ ivf_maintain_lists(const IvfMaintenance *m, double rows)
 static IvfWork
 rewriting_due(IvfMaintenance *m)
 {
-	IvfBalance	balance = IVF_BALANCED;
+	IvfBalance	balance;
 
 	if (ivf_maintain_rows(m) < RETRAIN_ROWS_MIN)
 		return WORK_REPACK;
-	if (!*m->model->view.spilled && m->meta.metric != OMEN_INNER_PRODUCT)
-		balance = ivf_balance(m);
+	balance = ivf_balance(m);
 	if (balance == IVF_UNBALANCED)
 		return WORK_REBALANCE;
 	return balance == IVF_OVERTURNED || has_drifted(m) ? WORK_RETRAIN : WORK_REPACK;

@@ -1,9 +1,10 @@
 /*
  * ivf_rebalance.c - lists split and merged where the rows have moved.
  *
- * A list that holds many times the rows that suit one is given up for several,
- * whose centroids are trained on a sample of its rows; when that makes too many
- * lists, the emptiest are given up for none.  Rows of lists given up go to the
+ * A list that holds many times the rows that suit one, or rows that lie much
+ * farther from its centroid than those it was made for, is given up for
+ * several, whose centroids are trained on a sample of its rows; when that makes
+ * too many lists, the emptiest are given up for none.  Rows of lists given up go to the
  * nearest of all: their postings are made anew, from their records, which stay
  * as they are.  A record is coded relative to the list it was written for, so
  * that list is retired: its centroid stays in the model, out of every search's
@@ -41,6 +42,9 @@
 
 /* Split a list of so many times the rows that suit one, into parts that suit. */
 #define SPLIT_AT 2.5
+/* Or one whose rows' mean squared residual is so many times what it was, if it has a few rows to tell. */
+#define STRAINED_AT 1.25
+#define STRAINED_ROWS_MIN 16
 /* A list of less than this share of what suits may be merged. */
 #define MERGE_AT 0.5
 /* Rows that a part is trained on, at most. */
@@ -50,6 +54,8 @@
 #define SPLIT_GAIN 0.95
 /* Train all lists anew when so large a share of the rows would move. */
 #define MOVED_MAX 0.5
+/* Or, where they are trained as a whole or not at all, when they are so many times as uneven as they were then. */
+#define UNEVEN_AT 1.5
 /* Look for retired lists that can be taken again when they are so many beside the others. */
 #define RETIRED_MANY 0.25
 /* Calibrate anew when so large a share of the rows has moved since, and with so many rows as queries. */
@@ -65,6 +71,7 @@ typedef struct IvfRebalance
 	uint32		suits;			/* lists that suit the rows */
 	double		target;			/* rows that suit a list */
 	uint32	   *rows;			/* [lists] postings */
+	double	   *strain;			/* [lists] sum of their squared residuals */
 	uint32	   *parts;			/* [lists] 1: stays as it is, 0: merged, more: split */
 
 	/* samples of the lists to be split */
@@ -118,10 +125,29 @@ balance_check(IvfMaintenance *m, OmenStatus status)
 
 /* ---- deciding ---- */
 
+/* A code's factors tell its residual's length: scale^2 d - error^2 (d - 1) / 4 (core/index/ivf_range.c). */
 static void
 count_posting(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
 {
+	OmenPostingFactors factors;
+	double		scale;
+	double		error;
+
+	memcpy(&factors, posting + omen_posting_bytes(m->dim, m->meta.keys) - sizeof(factors), sizeof(factors));
+	scale = omen_float_from_bf16(factors.scale);
+	error = omen_float_from_bf16(factors.error);
 	m->rebalance->rows[list]++;
+	m->rebalance->strain[list] += Max(scale * scale * m->dim - error * error * (m->dim - 1) / 4, 0);
+}
+
+static bool
+is_strained(const IvfMaintenance *m, uint32 list)
+{
+	const IvfRebalance *b = m->rebalance;
+	double		spread = m->model->view.start[list].spread;
+
+	return spread > 0 && b->rows[list] >= STRAINED_ROWS_MIN &&
+		b->strain[list] > STRAINED_AT * spread * b->rows[list];
 }
 
 static void
@@ -168,6 +194,7 @@ ivf_balance(IvfMaintenance *m)
 	ivf_arena_init(&b->arena, CurrentMemoryContext);
 	b->lists = model->lists;
 	b->rows = balance_alloc(m, b->lists, sizeof(uint32));
+	b->strain = balance_alloc(m, b->lists, sizeof(double));
 	b->parts = balance_alloc(m, b->lists, sizeof(uint32));
 	m->take = count_posting;
 	take_all(m, NULL);
@@ -176,11 +203,13 @@ ivf_balance(IvfMaintenance *m)
 		rows += b->rows[l];
 		b->live += !omen_list_retired(model, l);
 	}
+	if (*model->spilled || m->meta.metric == OMEN_INNER_PRODUCT)
+		return ivf_imbalance(b->rows, b->lists, b->live) > UNEVEN_AT * m->meta.imbalance ? IVF_OVERTURNED : IVF_BALANCED;
 	b->suits = ivf_maintain_lists(m, rows);
 	b->target = Max(rows / b->suits, 1);
 	for (uint32 l = 0; l < b->lists; l++)
-		if (b->rows[l] >= SPLIT_AT * b->target && !omen_list_retired(model, l))
-			b->parts[l] = (uint32) (b->rows[l] / b->target + 0.5);
+		if (!omen_list_retired(model, l) && (b->rows[l] >= SPLIT_AT * b->target || is_strained(m, l)))
+			b->parts[l] = Max((uint32) (b->rows[l] / b->target + 0.5), 2);
 	choose_merges(m);
 	for (uint32 l = 0; l < b->lists; l++)
 		if (b->parts[l] != 1)

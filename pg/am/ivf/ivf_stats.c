@@ -178,21 +178,6 @@ compare_counts(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* How many times as many codes a search for every row would scan as if all lists were of one length. */
-static double
-imbalance(const uint32 *list_rows, uint32 lists)
-{
-	double		sum = 0;
-	double		square = 0;
-
-	for (uint32 l = 0; l < lists; l++)
-	{
-		sum += list_rows[l];
-		square += (double) list_rows[l] * list_rows[l];
-	}
-	return sum > 0 ? square * lists / (sum * sum) : 1;
-}
-
 static const char *
 metric_name(uint32 metric)
 {
@@ -252,7 +237,7 @@ vector_index_stats(PG_FUNCTION_ARGS)
 	values[n++] = Int64GetDatum((int64) stats.dead_records);
 	values[n++] = Int32GetDatum((int32) stats.list_rows[lists - 1]);
 	values[n++] = Int32GetDatum((int32) stats.list_rows[lists / 2]);
-	values[n++] = Float8GetDatum(imbalance(stats.list_rows, lists));
+	values[n++] = Float8GetDatum(ivf_imbalance(stats.list_rows, lists, lists));
 	nulls[n] = stats.spread <= 0;
 	values[n++] = Float8GetDatum(stats.spread > 0 ? stats.residual_sq / stats.spread : 0);
 	values[n++] = bytes_of(blocks);

@@ -516,6 +516,20 @@ write_lists(IvfWriter *writer)
 	end_sort(writer);
 }
 
+double
+ivf_imbalance(const uint32 *list_rows, uint32 lists, uint32 used)
+{
+	double		sum = 0;
+	double		square = 0;
+
+	for (uint32 l = 0; l < lists; l++)
+	{
+		sum += list_rows[l];
+		square += (double) list_rows[l] * list_rows[l];
+	}
+	return sum > 0 ? square * used / (sum * sum) : 1;
+}
+
 /* ---- tails ---- */
 
 static void
@@ -638,6 +652,8 @@ finish_lists(IvfWriter *writer)
 	writer->meta.packed_pages = 0;
 	writer->meta.key_pages = 0;
 	write_lists(writer);
+	if (writer->codes_rows)
+		writer->meta.imbalance = (float) ivf_imbalance(writer->list_rows, model->lists, model->lists);
 	if (writer->codes_rows)
 		for (uint32 l = 0; l < model->lists; l++)
 			model->start[l].spread = writer->own_rows[l] ? (float) (writer->spread[l] / writer->own_rows[l]) : 0.0f;
