@@ -204,7 +204,8 @@ ivf_balance(IvfMaintenance *m)
 		b->live += !omen_list_retired(model, l);
 	}
 	if (*model->spilled || m->meta.metric == OMEN_INNER_PRODUCT)
-		return ivf_imbalance(b->rows, b->lists, b->live) > UNEVEN_AT * m->meta.imbalance ? IVF_OVERTURNED : IVF_BALANCED;
+		return ivf_imbalance(b->rows, b->lists, b->live) > UNEVEN_AT * m->meta.imbalance ?
+			IVF_OVERTURNED : IVF_BALANCED;
 	b->suits = ivf_maintain_lists(m, rows);
 	b->target = Max(rows / b->suits, 1);
 	for (uint32 l = 0; l < b->lists; l++)
