@@ -227,7 +227,7 @@ extern void ivf_writer_note_moved(IvfWriter *writer, float lost);
 
 /*
  * How many times as many codes a search for every row would scan as if all of
- * so many lists, of which some may be in use, were of one length.
+ * so many lists, of which some may be in use, were of one length.  (ivf_stats.c)
  */
 extern double ivf_imbalance(const uint32 *list_rows, uint32 lists, uint32 used);
 

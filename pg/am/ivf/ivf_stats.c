@@ -178,6 +178,20 @@ compare_counts(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+double
+ivf_imbalance(const uint32 *list_rows, uint32 lists, uint32 used)
+{
+	double		sum = 0;
+	double		square = 0;
+
+	for (uint32 l = 0; l < lists; l++)
+	{
+		sum += list_rows[l];
+		square += (double) list_rows[l] * list_rows[l];
+	}
+	return sum > 0 ? square * used / (sum * sum) : 1;
+}
+
 static const char *
 metric_name(uint32 metric)
 {

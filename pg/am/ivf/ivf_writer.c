@@ -516,20 +516,6 @@ write_lists(IvfWriter *writer)
 	end_sort(writer);
 }
 
-double
-ivf_imbalance(const uint32 *list_rows, uint32 lists, uint32 used)
-{
-	double		sum = 0;
-	double		square = 0;
-
-	for (uint32 l = 0; l < lists; l++)
-	{
-		sum += list_rows[l];
-		square += (double) list_rows[l] * list_rows[l];
-	}
-	return sum > 0 ? square * used / (sum * sum) : 1;
-}
-
 /* ---- tails ---- */
 
 static void
