@@ -21,7 +21,7 @@ def make_ratings(rng):
     """What each user watched and how they liked it; films belong to a genre or two."""
     films = rng.dirichlet(numpy.full(GENRES, 0.15), FILMS)
     tastes = rng.dirichlet(numpy.full(GENRES, 0.25), USERS)
-    fame = rng.pareto(3, FILMS) + 0.5
+    fame = rng.pareto(1.5, FILMS) + 0.3
     ratings = numpy.zeros((USERS, FILMS))
     for user in range(USERS):
         chance = (films @ tastes[user]) * fame
