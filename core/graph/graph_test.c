@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "../base/failing_arena_test.h"
@@ -55,10 +58,22 @@ static const OmenGraphSpace space = {
 typedef struct TestGraph
 {
 	OmenArena	arena;
-	OmenGraphMemory memory;
+	OmenGraphMemory *memory;
 	OmenGraphWork work;
 	OmenRandom	random;
 } TestGraph;
+
+/* Numbers of nodes need not begin at 0. */
+#define FIRST 1000
+#define REGION_BYTES (4 << 20)
+
+static OmenGraphMemory *
+new_memory(OmenArena *arena, uint32_t first)
+{
+	void	   *region = omen_arena_alloc(arena, 1, REGION_BYTES);
+
+	return region == NULL ? NULL : omen_graph_memory_init(region, REGION_BYTES, M, space.payload_bytes, first);
+}
 
 static void
 open_graph(TestGraph *graph)
@@ -67,8 +82,8 @@ open_graph(TestGraph *graph)
 
 	omen_arena_init(&graph->arena);
 	graph->random.state = seed;
-	omen_graph_memory_init(&graph->memory, &graph->arena, M, space.payload_bytes, 1000);
-	store = omen_graph_memory_store(&graph->memory);
+	graph->memory = new_memory(&graph->arena, FIRST);
+	store = omen_graph_memory_store(graph->memory);
 	assert_int_equal(omen_graph_work_init(&graph->work, &graph->arena, &space, &store, M, EF_CONSTRUCTION), OMEN_OK);
 }
 
@@ -78,7 +93,7 @@ insert_row(TestGraph *graph, const float *vector, uint32_t row)
 	OmenGraphRow at = {(uint16_t) (row >> 16), (uint16_t) row, 1};
 
 	return omen_graph_insert(&graph->work, vector, (const uint8_t *) vector, at,
-							 omen_graph_draw_level(&graph->random, M), graph->memory.entry);
+							 omen_graph_draw_level(&graph->random, M), omen_graph_memory_entry(graph->memory));
 }
 
 static void
@@ -92,7 +107,7 @@ build_graph(TestGraph *graph, const float *rows, uint32_t count)
 static OmenGraphNode *
 node_at(TestGraph *graph, uint32_t place)
 {
-	return omen_graph_item(&graph->memory.nodes, graph->memory.nodes.first + place);
+	return omen_graph_item(graph->memory, OMEN_GRAPH_NODES, FIRST + place);
 }
 
 static const float *
@@ -105,7 +120,7 @@ vector_of(const OmenGraphNode *node)
 static double
 recall(TestGraph *graph, const float *queries, uint32_t query_count, uint32_t ef)
 {
-	uint32_t	count = graph->memory.nodes.count;
+	uint32_t	count = omen_graph_item_count(graph->memory, OMEN_GRAPH_NODES);
 	OmenKeyed  *truth = malloc(count * sizeof(OmenKeyed));
 	uint32_t	good = 0;
 	uint32_t	all = 0;
@@ -118,9 +133,9 @@ recall(TestGraph *graph, const float *queries, uint32_t query_count, uint32_t ef
 		for (uint32_t i = 0; i < count; i++)
 			if (node_at(graph, i)->state == OMEN_NODE_LIVE)
 				truth[live++] = (OmenKeyed) {omen_simd->l2sq_f32(query, vector_of(node_at(graph, i)), DIM),
-					graph->memory.nodes.first + i};
+					FIRST + i};
 		omen_select_least(truth, live, 10);
-		assert_int_equal(omen_graph_search(&graph->work, query, graph->memory.entry, ef), OMEN_OK);
+		assert_int_equal(omen_graph_search(&graph->work, query, omen_graph_memory_entry(graph->memory), ef), OMEN_OK);
 		for (uint32_t h = 0; h < graph->work.hit_count; h++)
 		{
 			assert_int_equal(graph->work.hits[h].state, OMEN_NODE_LIVE);
@@ -170,7 +185,7 @@ test_few(void **state)
 		TestGraph	graph;
 
 		build_graph(&graph, rows, count);
-		assert_int_equal(omen_graph_search(&graph.work, rows, graph.memory.entry, 100), OMEN_OK);
+		assert_int_equal(omen_graph_search(&graph.work, rows, omen_graph_memory_entry(graph.memory), 100), OMEN_OK);
 		assert_int_equal(graph.work.hit_count, count);
 		if (count > 0)
 			assert_true(graph.work.hits[0].distance == 0);
@@ -190,7 +205,7 @@ test_equal_vectors_share_a_node(void **state)
 	open_graph(&graph);
 	for (uint32_t r = 0; r < 2000; r++)
 		assert_int_equal(insert_row(&graph, rows + (size_t) (r % 50) * DIM, r), OMEN_OK);
-	assert_int_equal(graph.memory.nodes.count, 50);
+	assert_int_equal(omen_graph_item_count(graph.memory, OMEN_GRAPH_NODES), 50);
 	for (uint32_t i = 0; i < 50; i++)
 	{
 		const OmenGraphNode *node = node_at(&graph, i);
@@ -198,9 +213,9 @@ test_equal_vectors_share_a_node(void **state)
 		seen[node->row.block_lo]++;
 		for (uint32_t chunk = node->down; chunk != OMEN_GRAPH_NONE;)
 		{
-			const OmenGraphRows *more = omen_graph_item(&graph.memory.rows, chunk);
+			const OmenGraphRows *more = omen_graph_item(graph.memory, OMEN_GRAPH_ROW_CHUNKS, chunk);
 
-			assert_int_equal(more->owner, graph.memory.nodes.first + i);
+			assert_int_equal(more->owner, FIRST + i);
 			for (uint32_t r = 0; r < more->count; r++)
 			{
 				assert_int_equal(more->rows[r].block_lo % 50, node->row.block_lo % 50);
@@ -220,11 +235,11 @@ static void
 set_state(TestGraph *graph, uint32_t place, uint8_t node_state)
 {
 	node_at(graph, place)->state = node_state;
-	for (uint32_t u = 0; u < graph->memory.upper.count; u++)
+	for (uint32_t u = 0; u < omen_graph_item_count(graph->memory, OMEN_GRAPH_UPPER); u++)
 	{
-		OmenGraphNode *upper = omen_graph_item(&graph->memory.upper, u);
+		OmenGraphNode *upper = omen_graph_item(graph->memory, OMEN_GRAPH_UPPER, u);
 
-		if (upper->base == graph->memory.nodes.first + place)
+		if (upper->base == FIRST + place)
 			upper->state = node_state;
 	}
 }
@@ -235,26 +250,26 @@ take_out_dead(TestGraph *graph)
 {
 	OmenGraphEntry best = {OMEN_GRAPH_NONE, 0};
 
-	for (uint32_t u = 0; u < graph->memory.upper.count; u++)
+	for (uint32_t u = 0; u < omen_graph_item_count(graph->memory, OMEN_GRAPH_UPPER); u++)
 	{
-		OmenGraphNode *upper = omen_graph_item(&graph->memory.upper, u);
+		OmenGraphNode *upper = omen_graph_item(graph->memory, OMEN_GRAPH_UPPER, u);
 
 		if (upper->state == OMEN_NODE_LIVE && (best.number == OMEN_GRAPH_NONE || upper->level > best.level))
 			best = (OmenGraphEntry) {u, upper->level};
 	}
 	assert_true(best.number != OMEN_GRAPH_NONE);
-	graph->memory.entry = best;
-	for (uint32_t u = 0; u < graph->memory.upper.count; u++)
+	omen_graph_memory_set_entry(graph->memory, best);
+	for (uint32_t u = 0; u < omen_graph_item_count(graph->memory, OMEN_GRAPH_UPPER); u++)
 	{
-		OmenGraphNode *upper = omen_graph_item(&graph->memory.upper, u);
+		OmenGraphNode *upper = omen_graph_item(graph->memory, OMEN_GRAPH_UPPER, u);
 
 		if (upper->state == OMEN_NODE_LIVE)
 			assert_int_equal(omen_graph_repair(&graph->work, upper->level, u, best), OMEN_OK);
 	}
-	for (uint32_t i = 0; i < graph->memory.nodes.count; i++)
+	for (uint32_t i = 0; i < omen_graph_item_count(graph->memory, OMEN_GRAPH_NODES); i++)
 		if (node_at(graph, i)->state == OMEN_NODE_LIVE)
-			assert_int_equal(omen_graph_repair(&graph->work, 0, graph->memory.nodes.first + i, best), OMEN_OK);
-	for (uint32_t i = 0; i < graph->memory.nodes.count; i++)
+			assert_int_equal(omen_graph_repair(&graph->work, 0, FIRST + i, best), OMEN_OK);
+	for (uint32_t i = 0; i < omen_graph_item_count(graph->memory, OMEN_GRAPH_NODES); i++)
 		if (node_at(graph, i)->state == OMEN_NODE_DEAD)
 			set_state(graph, i, OMEN_NODE_FREE);
 }
@@ -328,13 +343,13 @@ test_all_dead(void **state)
 	/* the entry leads to nothing live: searches enter at the first new node from now on */
 	for (uint32_t r = 20; r < 40; r++)
 		assert_int_equal(insert_row(&graph, rows + (size_t) r * DIM, r), OMEN_OK);
-	assert_int_equal(omen_graph_search(&graph.work, rows, graph.memory.entry, 100), OMEN_OK);
+	assert_int_equal(omen_graph_search(&graph.work, rows, omen_graph_memory_entry(graph.memory), 100), OMEN_OK);
 	assert_int_equal(graph.work.hit_count, 20);
 	/* the entry is gone */
 	for (uint32_t i = 0; i < 40; i++)
 		set_state(&graph, i, OMEN_NODE_FREE);
 	assert_int_equal(insert_row(&graph, rows, 1), OMEN_STALE);
-	assert_int_equal(omen_graph_search(&graph.work, rows, graph.memory.entry, 10), OMEN_OK);
+	assert_int_equal(omen_graph_search(&graph.work, rows, omen_graph_memory_entry(graph.memory), 10), OMEN_OK);
 	assert_int_equal(graph.work.hit_count, 0);
 	omen_arena_reset(&graph.arena);
 	free(rows);
@@ -359,9 +374,9 @@ test_damage(void **state)
 		if (omen_random_below(&random, 20) == 0)
 			node->state = (uint8_t) omen_random_below(&random, 3);
 	}
-	for (uint32_t u = 0; u < graph.memory.upper.count; u++)
+	for (uint32_t u = 0; u < omen_graph_item_count(graph.memory, OMEN_GRAPH_UPPER); u++)
 	{
-		OmenGraphNode *upper = omen_graph_item(&graph.memory.upper, u);
+		OmenGraphNode *upper = omen_graph_item(graph.memory, OMEN_GRAPH_UPPER, u);
 
 		if (omen_random_below(&random, 5) == 0)
 			upper->down = (uint32_t) omen_random_next(&random);
@@ -373,10 +388,10 @@ test_damage(void **state)
 		OmenStatus	status = insert_row(&graph, rows + (size_t) r * DIM, r);
 
 		assert_true(status == OMEN_OK || status == OMEN_STALE);
-		assert_int_equal(omen_graph_search(&graph.work, rows + (size_t) r * DIM, graph.memory.entry, 30), OMEN_OK);
+		assert_int_equal(omen_graph_search(&graph.work, rows + (size_t) r * DIM, omen_graph_memory_entry(graph.memory), 30), OMEN_OK);
 	}
-	for (uint32_t i = 0; i < graph.memory.nodes.count; i++)
-		assert_int_equal(omen_graph_repair(&graph.work, 0, graph.memory.nodes.first + i, graph.memory.entry), OMEN_OK);
+	for (uint32_t i = 0; i < omen_graph_item_count(graph.memory, OMEN_GRAPH_NODES); i++)
+		assert_int_equal(omen_graph_repair(&graph.work, 0, FIRST + i, omen_graph_memory_entry(graph.memory)), OMEN_OK);
 	omen_arena_reset(&graph.arena);
 	free(rows);
 }
@@ -388,17 +403,15 @@ build_and_search(OmenArena *arena, const float *rows)
 	OmenGraphStore store;
 	OmenStatus	status;
 
-	omen_graph_memory_init(&graph.memory, arena, M, space.payload_bytes, 0);
-	store = omen_graph_memory_store(&graph.memory);
+	graph.memory = new_memory(arena, 0);
+	if (graph.memory == NULL)
+		return OMEN_NO_MEMORY;
+	store = omen_graph_memory_store(graph.memory);
 	status = omen_graph_work_init(&graph.work, arena, &space, &store, M, EF_CONSTRUCTION);
 	for (uint32_t r = 0; r < 100 && status == OMEN_OK; r++)
-	{
 		status = insert_row(&graph, rows + (size_t) (r % 90) * DIM, r);
-		if (graph.memory.failed)
-			status = OMEN_NO_MEMORY;
-	}
 	if (status == OMEN_OK)
-		status = omen_graph_search(&graph.work, rows, graph.memory.entry, 90);
+		status = omen_graph_search(&graph.work, rows, omen_graph_memory_entry(graph.memory), 90);
 	return status;
 }
 
@@ -418,6 +431,125 @@ test_out_of_memory(void **state)
 		assert_true(status == OMEN_OK || status == OMEN_NO_MEMORY);
 		assert_int_equal(failing_arena_end(&failing), 0);
 	}
+	free(rows);
+}
+
+/* Regions of any size: who asks first never runs out, and all that went in is found. */
+static void
+test_full_region(void **state)
+{
+	OmenRandom	random = {seed};
+	float	   *rows = random_rows(300, DIM, 5, &random);
+	uint32_t	most = 0;
+
+	for (uint64_t bytes = OMEN_GRAPH_MEMORY_MIN / 2; bytes < 400000; bytes = bytes * 5 / 4)
+	{
+		TestGraph	graph = {.random = {seed}};
+		OmenGraphStore store;
+		uint32_t	count = 0;
+
+		omen_arena_init(&graph.arena);
+		graph.memory = omen_graph_memory_init(omen_arena_alloc(&graph.arena, 1, bytes), bytes, M,
+											  space.payload_bytes, FIRST);
+		assert_int_equal(graph.memory == NULL, bytes < OMEN_GRAPH_MEMORY_MIN);
+		if (graph.memory != NULL)
+		{
+			store = omen_graph_memory_store(graph.memory);
+			assert_int_equal(omen_graph_work_init(&graph.work, &graph.arena, &space, &store, M, EF_CONSTRUCTION),
+							 OMEN_OK);
+			/* every row twice, so that chunks of rows are needed as well */
+			for (; count < 600 && !omen_graph_memory_is_full(graph.memory, 1); count++)
+				assert_int_equal(insert_row(&graph, rows + (size_t) (count / 2) * DIM, count), OMEN_OK);
+			assert_false(omen_graph_memory_failed(graph.memory));
+			assert_true(count >= most);
+			most = count;
+			assert_int_equal(omen_graph_search(&graph.work, rows, omen_graph_memory_entry(graph.memory), 400), OMEN_OK);
+			assert_int_equal(graph.work.hit_count, (count + 1) / 2);
+		}
+		omen_arena_reset(&graph.arena);
+	}
+	assert_int_equal(most, 600);
+	assert_true(omen_graph_memory_bytes(M, space.payload_bytes, 300, 1) < 400000);
+	free(rows);
+}
+
+/* What one of several processes does: every third row, each of them twice. */
+static void
+insert_share(OmenGraphMemory *memory, const float *rows, uint32_t count, uint32_t share, uint32_t shares)
+{
+	TestGraph	graph = {.memory = memory, .random = {seed + share}};
+	OmenGraphStore store = omen_graph_memory_store(memory);
+
+	omen_arena_init(&graph.arena);
+	if (omen_graph_work_init(&graph.work, &graph.arena, &space, &store, M, EF_CONSTRUCTION) != OMEN_OK)
+		_exit(2);
+	for (uint32_t r = share; r < 2 * count; r += shares)
+		if (insert_row(&graph, rows + (size_t) (r % count) * DIM, r) != OMEN_OK)
+			_exit(3);
+	omen_arena_reset(&graph.arena);
+}
+
+/* Processes that map the region at different addresses. */
+static void
+test_several_processes(void **state)
+{
+	enum {COUNT = 4000, SHARES = 4};
+	OmenRandom	random = {seed};
+	float	   *rows = random_rows(COUNT, DIM, 40, &random);
+	FILE	   *file = tmpfile();
+	void	   *region;
+	TestGraph	graph = {.random = {seed}};
+	OmenGraphStore store;
+	uint32_t	seen = 0;
+	uint32_t	nodes;
+
+	assert_non_null(file);
+	assert_int_equal(ftruncate(fileno(file), REGION_BYTES), 0);
+	region = mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+	assert_true(region != MAP_FAILED);
+	graph.memory = omen_graph_memory_init(region, REGION_BYTES, M, space.payload_bytes, FIRST);
+	for (uint32_t share = 0; share < SHARES; share++)
+		if (fork() == 0)
+		{
+			void	   *here = mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+
+			if (here == MAP_FAILED || here == region)
+				_exit(1);
+			insert_share(here, rows, COUNT, share, SHARES);
+			_exit(0);
+		}
+	for (uint32_t share = 0; share < SHARES; share++)
+	{
+		int			status;
+
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	assert_false(omen_graph_memory_failed(graph.memory));
+	nodes = omen_graph_item_count(graph.memory, OMEN_GRAPH_NODES);
+	/* equal rows that went in at the same time may have a node each */
+	assert_in_range(nodes, COUNT, COUNT + COUNT / 50);
+	for (uint32_t i = 0; i < nodes; i++)
+	{
+		const OmenGraphNode *node = node_at(&graph, i);
+
+		seen += node->row.offset != 0;
+		for (uint32_t chunk = node->down; chunk != OMEN_GRAPH_NONE;)
+		{
+			const OmenGraphRows *more = omen_graph_item(graph.memory, OMEN_GRAPH_ROW_CHUNKS, chunk);
+
+			seen += more->count;
+			chunk = more->next;
+		}
+	}
+	assert_int_equal(seen, 2 * COUNT);
+	omen_arena_init(&graph.arena);
+	store = omen_graph_memory_store(graph.memory);
+	assert_int_equal(omen_graph_work_init(&graph.work, &graph.arena, &space, &store, M, EF_CONSTRUCTION), OMEN_OK);
+	assert_true(recall(&graph, rows, 200, 40) > 0.95);
+	omen_arena_reset(&graph.arena);
+	munmap(region, REGION_BYTES);
+	fclose(file);
 	free(rows);
 }
 
@@ -445,6 +577,8 @@ main(void)
 		cmocka_unit_test(test_all_dead),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_full_region),
+		cmocka_unit_test(test_several_processes),
 		cmocka_unit_test(test_levels),
 	};
 	OmenError	err;

@@ -17,15 +17,25 @@ page_edit_begin(PageEdit *edit, Relation index)
 	edit->count = 0;
 }
 
+void
+page_edit_begin_unlogged(PageEdit *edit)
+{
+	edit->state = NULL;
+	edit->count = 0;
+}
+
 /* The same page may be added twice: it is one copy. */
 static char *
 add(PageEdit *edit, Buffer buffer, int flags)
 {
-	char	   *page = GenericXLogRegisterBuffer(edit->state, buffer, flags);
+	char	   *page = edit->state != NULL ? GenericXLogRegisterBuffer(edit->state, buffer, flags)
+		: BufferGetPage(buffer);
 
 	for (int i = 0; i < edit->count; i++)
 		if (edit->pages[i] == page)
 			return page;
+	Assert(edit->count < PAGE_EDIT_MAX);
+	edit->buffers[edit->count] = buffer;
 	edit->pages[edit->count++] = page;
 	return page;
 }
@@ -47,6 +57,10 @@ page_edit_commit(PageEdit *edit)
 {
 	for (int i = 0; i < edit->count; i++)
 		page_seal(edit->pages[i]);
-	GenericXLogFinish(edit->state);
+	if (edit->state != NULL)
+		GenericXLogFinish(edit->state);
+	else
+		for (int i = 0; i < edit->count; i++)
+			MarkBufferDirty(edit->buffers[i]);
 	edit->state = NULL;
 }

@@ -30,14 +30,22 @@
 
 typedef struct PageEdit
 {
-	GenericXLogState *state;
+	GenericXLogState *state;	/* NULL: no record */
 	char	   *pages[PAGE_EDIT_MAX];
+	Buffer		buffers[PAGE_EDIT_MAX]; /* without a record */
 	int			count;
 } PageEdit;
 
 extern void page_edit_begin(PageEdit *edit, Relation index);
 
-/* The page as it will be: a copy until commit.  Its differences are logged. */
+/*
+ * The same without a record, on the pages themselves: for an index being
+ * built, whose pages are logged when all are written, and which an error
+ * leaves to nobody.
+ */
+extern void page_edit_begin_unlogged(PageEdit *edit);
+
+/* The page as it will be: a copy until commit, if there is to be a record.  Its differences are logged. */
 extern char *page_edit_add(PageEdit *edit, Buffer buffer);
 
 /* The same for a page written anew: logged whole. */

@@ -220,31 +220,48 @@ typedef struct OmenGraphRows
 
 _Static_assert(sizeof(OmenGraphRows) == 96, "rows layout");
 
-/* Items of one size, numbered from `first`, that stay where they are as more come. */
-typedef struct OmenGraphItems
+/* What there is in memory.  Nodes of level 0 are numbered from first_node, all else from 0. */
+enum
 {
-	uint8_t   **pieces;
-	uint32_t	piece_room;
-	uint32_t	item_bytes;
-	uint32_t	first;
-	uint32_t	count;
-} OmenGraphItems;
+	OMEN_GRAPH_NODES,			/* level 0 */
+	OMEN_GRAPH_UPPER,			/* levels above */
+	OMEN_GRAPH_ROW_CHUNKS,		/* OmenGraphRows */
+	OMEN_GRAPH_KINDS
+};
 
-typedef struct OmenGraphMemory
-{
-	OmenArena  *arena;
-	OmenGraphItems nodes;		/* level 0 */
-	OmenGraphItems upper;		/* levels above */
-	OmenGraphItems rows;		/* OmenGraphRows */
-	OmenGraphEntry entry;
-	uint64_t	bytes;			/* taken from the arena */
-	int			failed;			/* memory ran out */
-} OmenGraphMemory;
+/*
+ * A region of memory that holds a graph.  Several processes may insert into it
+ * at once, each through a store of its own over the same region, mapped
+ * wherever; not repair, which looks for dead nodes, nor change the entry.
+ */
+typedef struct OmenGraphMemory OmenGraphMemory;
 
-/* Nodes of level 0 are numbered from first_node, all others from 0. */
-void		omen_graph_memory_init(OmenGraphMemory *memory, OmenArena *arena, uint32_t m, uint32_t payload_bytes,
-								   uint32_t first_node);
+#define OMEN_GRAPH_MEMORY_MIN 16384
+
+/* `region` is aligned to 8 bytes; NULL when it is smaller than the least. */
+OmenGraphMemory *omen_graph_memory_init(void *region, uint64_t bytes, uint32_t m, uint32_t payload_bytes,
+										uint32_t first_node);
+
+/* About what a region for so many rows, all different, needs. */
+uint64_t	omen_graph_memory_bytes(uint32_t m, uint32_t payload_bytes, uint64_t rows, uint32_t inserters);
+
 OmenGraphStore omen_graph_memory_store(OmenGraphMemory *memory);
-void	   *omen_graph_item(const OmenGraphItems *items, uint32_t number);
+
+/*
+ * Whether there may be too little room for one more insertion each of so many
+ * who insert at a time.  Who asks before each insertion never runs out.
+ */
+int			omen_graph_memory_is_full(OmenGraphMemory *memory, uint32_t inserters);
+
+/* Whether an insertion ran out of room: the graph is not whole. */
+int			omen_graph_memory_failed(const OmenGraphMemory *memory);
+
+OmenGraphEntry omen_graph_memory_entry(OmenGraphMemory *memory);
+void		omen_graph_memory_set_entry(OmenGraphMemory *memory, OmenGraphEntry entry);
+
+uint32_t	omen_graph_item_count(const OmenGraphMemory *memory, uint32_t kind);
+
+/* NULL when there is none of that number. */
+void	   *omen_graph_item(const OmenGraphMemory *memory, uint32_t kind, uint32_t number);
 
 #endif							/* OMEN_GRAPH_H */

@@ -161,6 +161,7 @@ typedef struct HnswStore
 	const HnswModel *model;
 	BlockReader reader;
 	OmenPageStore pages;		/* of the reader */
+	bool		unlogged;		/* changes leave no record: the index is being built */
 } HnswStore;
 
 extern OmenGraphStore hnsw_store(HnswStore *store, Relation index, HnswModel *model);

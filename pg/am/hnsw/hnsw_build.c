@@ -1,53 +1,37 @@
 /*
- * hnsw_build.c - CREATE INDEX: a look at some rows for their mean, then every
- * row into a graph in memory, which is then written to pages.
+ * hnsw_build.c - CREATE INDEX: a look at some rows, then every row into a graph
+ * in memory, which is then written to pages.
  *
  * Numbers in memory are those that nodes will have in pages: nodes of level 0
  * come right after the mean, in order, so that only numbers of upper nodes and
  * of chunks of rows are moved by what lies before them.
  *
  * When maintenance_work_mem is full, the graph is written and the remaining
- * rows are inserted into its pages, as later ones will be.
+ * rows are inserted into its pages, as later ones will be, but for the log: the
+ * index is logged as a whole in the end.
+ *
+ * Parallel workers insert into the same memory, then into the same pages
+ * (hnsw_parallel.c).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "postgres.h"
 #include "compat.h"
 
-#include "access/tableam.h"
+#include "access/parallel.h"
 #include "access/xloginsert.h"
-#include "am/hnsw/hnsw_am.h"
+#include "am/hnsw/hnsw_build.h"
+#include "catalog/index.h"
 #include "commands/progress.h"
 #include "miscadmin.h"
+#include "optimizer/plancat.h"
+#include "pgstat.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 #include "utils/sampling.h"
 
 /* Blocks that the rows to be looked at come from: what is found only keeps codes precise, and short. */
 #define LOOK_BLOCKS 300
-
-typedef struct HnswBuild
-{
-	Relation	heap;			/* NULL: an empty index for the initial fork */
-	Relation	index;
-	IndexInfo  *info;
-	ForkNumber	fork;
-	OmenHnswMeta meta;
-	HnswModel  *model;
-	HnswVector	vector;
-	MemoryContext row_context;	/* reset for each row */
-	OmenRandom	random;
-	double		rows;
-
-	HnswLook	look;
-
-	/* the graph */
-	bool		in_pages;
-	OmenArena	arena;
-	OmenGraphMemory memory;
-	HnswStore	pages;
-	OmenGraphWork work;
-} HnswBuild;
 
 /* ---- what the index is fitted to ---- */
 
@@ -167,23 +151,32 @@ move_links(void *item, int place_kind, Moves by)
 }
 
 static BlockNumber
-pages_for(HnswBuild *build, const OmenGraphItems *items, int place_kind)
+pages_for(HnswBuild *build, int place_kind)
 {
 	uint32		per_page = build->model->per_page[place_kind];
 
-	return (items->count + per_page - 1) / per_page;
+	return (omen_graph_item_count(build->memory, place_kind) + per_page - 1) / per_page;
+}
+
+/* The block that nodes of level 0 begin at. */
+static BlockNumber
+first_block(const HnswBuild *build)
+{
+	return 1 + omen_hnsw_mean_pages(build->model->codes.dim_padded);
 }
 
 /* All items of one kind, to pages from *block on. */
 static void
-write_items(HnswBuild *build, const OmenGraphItems *items, int place_kind, Moves by, BlockNumber *block)
+write_items(HnswBuild *build, int place_kind, Moves by, BlockNumber *block)
 {
 	uint32		per_page = build->model->per_page[place_kind];
 	uint32		bytes = build->model->item_bytes[place_kind];
+	uint32		first = place_kind == OMEN_HNSW_NODES ? first_block(build) * per_page : 0;
+	uint32		all = omen_graph_item_count(build->memory, place_kind);
 
-	for (uint32 done = 0; done < items->count;)
+	for (uint32 done = 0; done < all;)
 	{
-		uint32		count = Min(items->count - done, per_page);
+		uint32		count = Min(all - done, per_page);
 		Buffer		buffer = next_page(build, *block);
 		bool		has_room = count < per_page;
 		PGAlignedBlock page;
@@ -194,7 +187,7 @@ write_items(HnswBuild *build, const OmenGraphItems *items, int place_kind, Moves
 		{
 			void	   *item = hnsw_item(build->model, page.data, place_kind, i);
 
-			memcpy(item, omen_graph_item(items, items->first + done + i), bytes);
+			memcpy(item, omen_graph_item(build->memory, place_kind, first + done + i), bytes);
 			move_links(item, place_kind, by);
 		}
 		omen_page_trailer(page.data)->count = count;
@@ -207,38 +200,35 @@ write_items(HnswBuild *build, const OmenGraphItems *items, int place_kind, Moves
 	}
 }
 
-/* The graph in memory to pages; everything so far to the log. */
+/* The graph in memory to pages. */
 static void
-flush(HnswBuild *build)
+write_graph(HnswBuild *build)
 {
-	OmenGraphMemory *memory = &build->memory;
 	uint32	   *per_page = build->model->per_page;
-	BlockNumber block = memory->nodes.first / per_page[OMEN_HNSW_NODES];
-	BlockNumber upper_block = block + pages_for(build, &memory->nodes, OMEN_HNSW_NODES);
-	BlockNumber rows_block = upper_block + pages_for(build, &memory->upper, OMEN_HNSW_UPPER);
+	BlockNumber block = first_block(build);
+	BlockNumber upper_block = block + pages_for(build, OMEN_HNSW_NODES);
+	BlockNumber rows_block = upper_block + pages_for(build, OMEN_HNSW_UPPER);
+	OmenGraphEntry entry = omen_graph_memory_entry(build->memory);
 	Moves		by = {upper_block * per_page[OMEN_HNSW_UPPER], rows_block * per_page[OMEN_HNSW_ROWS]};
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_WRITE);
-	write_items(build, &memory->nodes, OMEN_HNSW_NODES, by, &block);
-	write_items(build, &memory->upper, OMEN_HNSW_UPPER, by, &block);
-	write_items(build, &memory->rows, OMEN_HNSW_ROWS, by, &block);
-	build->meta.entry_number = memory->entry.number;
-	build->meta.entry_level = memory->entry.level;
-	if (memory->entry.level > 0)
+	write_items(build, OMEN_HNSW_NODES, by, &block);
+	write_items(build, OMEN_HNSW_UPPER, by, &block);
+	write_items(build, OMEN_HNSW_ROWS, by, &block);
+	build->meta.entry_number = entry.number;
+	build->meta.entry_level = entry.level;
+	if (entry.level > 0)
 		move(&build->meta.entry_number, by.upper);
 	write_meta(build);
-	if (RelationNeedsWAL(build->index) || build->fork == INIT_FORKNUM)
-		log_newpage_range(build->index, build->fork, 0,
-						  RelationGetNumberOfBlocksInFork(build->index, build->fork), true);
-	omen_arena_reset(&build->arena);
 }
 
 /* ---- rows ---- */
 
 static void
-begin_work(HnswBuild *build, const OmenGraphStore *store)
+begin_work(HnswBuild *build, OmenGraphStore store)
 {
-	if (omen_graph_work_init(&build->work, &build->arena, &build->model->space, store, build->model->m,
+	omen_arena_reset(&build->arena);
+	if (omen_graph_work_init(&build->work, &build->arena, &build->model->space, &store, build->model->m,
 							 build->model->ef_construction) != OMEN_OK)
 		index_page_report(build->index, OMEN_NO_MEMORY, "");
 }
@@ -246,12 +236,49 @@ begin_work(HnswBuild *build, const OmenGraphStore *store)
 static void
 continue_in_pages(HnswBuild *build)
 {
-	OmenGraphStore store;
-
-	flush(build);
-	store = hnsw_store(&build->pages, build->index, build->model);
-	begin_work(build, &store);
+	begin_work(build, hnsw_store(&build->pages, build->index, build->model));
+	build->pages.unlogged = true;
 	build->in_pages = true;
+}
+
+/*
+ * From memory to pages, when all who insert have come here: one of them has
+ * found memory full, or its scan has ended.
+ */
+static void
+leave_memory(HnswBuild *build)
+{
+	if (build->barrier != NULL)
+		BarrierArriveAndWait(build->barrier, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	if (!IsParallelWorker())
+		write_graph(build);
+	if (build->barrier != NULL)
+		BarrierArriveAndWait(build->barrier, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	continue_in_pages(build);
+}
+
+static void
+add_to_memory(HnswBuild *build, ItemPointer tid)
+{
+	OmenGraphRow row = {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid};
+	uint32		level = omen_graph_draw_level(&build->random, build->model->m);
+	OmenStatus	status;
+
+	do
+		status = omen_graph_insert(&build->work, build->vector.query, build->vector.payload, row, level,
+								   omen_graph_memory_entry(build->memory));
+	while (status == OMEN_STALE);
+	if (status != OMEN_OK || omen_graph_memory_failed(build->memory))
+		index_page_report(build->index, OMEN_NO_MEMORY, "");
+}
+
+static void
+note_row(HnswBuild *build)
+{
+	uint64		done = build->rows_done != NULL ? pg_atomic_fetch_add_u64(build->rows_done, 1) + 1 : ++build->rows;
+
+	if (!IsParallelWorker())
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) done);
 }
 
 static void
@@ -264,41 +291,75 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 		return;
 	old = MemoryContextSwitchTo(build->row_context);
 	hnsw_vector_row(&build->vector, PointerGetDatum(PG_DETOAST_DATUM(values[0])));
-	if (!build->in_pages && build->memory.bytes > (uint64) maintenance_work_mem * 1024)
-		continue_in_pages(build);
+	if (!build->in_pages && omen_graph_memory_is_full(build->memory, build->inserters))
+	{
+		MemoryContextSwitchTo(old);
+		leave_memory(build);
+		MemoryContextSwitchTo(build->row_context);
+	}
 	if (build->in_pages)
 		hnsw_add_row(index, &build->work, &build->vector, tid);
 	else
-	{
-		OmenGraphRow row = {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid};
-
-		if (omen_graph_insert(&build->work, build->vector.query, build->vector.payload, row,
-							  omen_graph_draw_level(&build->random, build->model->m),
-							  build->memory.entry) != OMEN_OK || build->memory.failed)
-			index_page_report(index, OMEN_NO_MEMORY, "");
-	}
+		add_to_memory(build, tid);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->row_context);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) ++build->rows);
+	note_row(build);
 }
 
-static void
-build_fork(HnswBuild *build, Relation heap, Relation index, IndexInfo *info, ForkNumber fork)
+void
+hnsw_build_take_part(HnswBuild *build, TableScanDesc scan)
 {
-	HnswOptions *options = (HnswOptions *) index->rd_options;
-	const HnswType *type = hnsw_type(index);
-	OmenGraphStore store;
-	uint64		seed;
+	/* The leader is there before its workers, or they might pass without it. */
+	int			phase = IsParallelWorker() ? BarrierAttach(build->barrier) : 0;
 
-	memset(build, 0, sizeof(*build));
-	if (!pg_strong_random(&seed, sizeof(seed)))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	/* A worker may come when memory is being written, or was. */
+	if (phase == 1)
+		BarrierArriveAndWait(build->barrier, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	if (phase > 0)
+		continue_in_pages(build);
+	else
+		begin_work(build, omen_graph_memory_store(build->memory));
+	if (build->heap != NULL)
+		build->table_rows = table_index_build_scan(build->heap, build->index, build->info, true, !IsParallelWorker(),
+												   add_row, build, scan);
+	if (!build->in_pages && !IsParallelWorker())
+		leave_memory(build);
+	if (build->barrier != NULL)
+		BarrierArriveAndDetach(build->barrier);
+}
+
+void
+hnsw_build_begin(HnswBuild *build, Relation heap, Relation index, IndexInfo *info)
+{
 	build->heap = heap;
 	build->index = index;
 	build->info = info;
-	build->fork = fork;
-	build->random.state = seed;
 	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw row", ALLOCSET_DEFAULT_SIZES);
+	build->model = hnsw_model_new(index, &build->meta, CurrentMemoryContext);
+	hnsw_vector_init(&build->vector, build->model, hnsw_type(index));
+	ivf_arena_init(&build->arena, CurrentMemoryContext);
+}
+
+void
+hnsw_build_end(HnswBuild *build)
+{
+	omen_arena_reset(&build->arena);
+	MemoryContextDelete(build->row_context);
+	MemoryContextDelete(build->model->context);
+}
+
+/* ---- the leader ---- */
+
+static void
+begin_meta(HnswBuild *build, Relation index)
+{
+	HnswOptions *options = (HnswOptions *) index->rd_options;
+	const HnswType *type = hnsw_type(index);
+	uint64		seed;
+
+	if (!pg_strong_random(&seed, sizeof(seed)))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+	build->random.state = seed;
 	build->meta = (OmenHnswMeta) {
 		.magic = OMEN_HNSW_MAGIC,
 		.version = OMEN_HNSW_VERSION,
@@ -317,27 +378,58 @@ build_fork(HnswBuild *build, Relation heap, Relation index, IndexInfo *info, For
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("ef_construction must be at least twice m")));
 	hnsw_meta_shape(&build->meta);
-	build->model = hnsw_model_new(index, &build->meta, CurrentMemoryContext);
-	hnsw_vector_init(&build->vector, build->model, type);
+}
+
+/* What the graph needs, as far as maintenance_work_mem allows. */
+static uint64
+memory_wanted(HnswBuild *build)
+{
+	BlockNumber pages;
+	double		rows = 0;
+	double		visible;
+	uint64		bytes;
+
+	if (build->heap != NULL)
+		estimate_rel_size(build->heap, NULL, &pages, &rows, &visible);
+	bytes = omen_graph_memory_bytes(build->meta.m, build->model->space.payload_bytes, (uint64) (rows * 1.1 + 1000),
+									build->inserters);
+	return Min(bytes, (uint64) maintenance_work_mem * 1024);
+}
+
+static void
+build_fork(HnswBuild *build, Relation heap, Relation index, IndexInfo *info, ForkNumber fork)
+{
+	HnswTeam   *team;
+	uint64		bytes;
+
+	memset(build, 0, sizeof(*build));
+	build->fork = fork;
+	build->inserters = 1;
+	begin_meta(build, index);
+	hnsw_build_begin(build, heap, index, info);
 	UnlockReleaseBuffer(next_page(build, OMEN_META_BLOCK));
-	if (heap != NULL && hnsw_wants_look(type->form))
-		look_at_table(build, type);
+	if (heap != NULL && hnsw_wants_look(build->model->form))
+		look_at_table(build, hnsw_type(index));
 	write_mean(build);
 
-	ivf_arena_init(&build->arena, CurrentMemoryContext);
-	omen_graph_memory_init(&build->memory, &build->arena, build->meta.m, build->model->space.payload_bytes,
-						   (1 + omen_hnsw_mean_pages(build->model->codes.dim_padded)) *
-						   build->model->per_page[OMEN_HNSW_NODES]);
-	store = omen_graph_memory_store(&build->memory);
-	begin_work(build, &store);
+	bytes = memory_wanted(build);
+	team = heap != NULL ? hnsw_team_start(build, bytes) : NULL;
+	if (team == NULL)
+	{
+		bytes = Max(bytes, OMEN_GRAPH_MEMORY_MIN);
+		build->memory = omen_graph_memory_init(MemoryContextAllocHuge(CurrentMemoryContext, bytes), bytes,
+											   build->meta.m, build->model->space.payload_bytes,
+											   first_block(build) * build->model->per_page[OMEN_HNSW_NODES]);
+	}
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_LOAD);
-	if (heap != NULL)
-		table_index_build_scan(heap, index, info, true, true, add_row, build, NULL);
-	if (!build->in_pages)
-		flush(build);
-	omen_arena_reset(&build->arena);
-	MemoryContextDelete(build->row_context);
-	MemoryContextDelete(build->model->context);
+	hnsw_build_take_part(build, team != NULL ? hnsw_team_scan(team, build) : NULL);
+	if (team != NULL)
+		hnsw_team_end(team, build);
+	else
+		pfree(build->memory);
+	if (RelationNeedsWAL(index) || fork == INIT_FORKNUM)
+		log_newpage_range(index, fork, 0, RelationGetNumberOfBlocksInFork(index, fork), true);
+	hnsw_build_end(build);
 }
 
 IndexBuildResult *
@@ -347,7 +439,8 @@ hnsw_build(Relation heap, Relation index, IndexInfo *indexInfo)
 	HnswBuild	build;
 
 	build_fork(&build, heap, index, indexInfo, MAIN_FORKNUM);
-	result->heap_tuples = result->index_tuples = build.rows;
+	result->heap_tuples = build.table_rows;
+	result->index_tuples = (double) build.rows;
 	return result;
 }
 

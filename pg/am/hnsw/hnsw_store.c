@@ -210,6 +210,15 @@ hnsw_read_entry(Relation index)
 
 /* ---- places with room ---- */
 
+static void
+begin_edit(const HnswStore *store, PageEdit *edit)
+{
+	if (store->unlogged)
+		page_edit_begin_unlogged(edit);
+	else
+		page_edit_begin(edit, store->index);
+}
+
 static Buffer
 lock_meta(Relation index, OmenHnswMeta **meta)
 {
@@ -258,7 +267,7 @@ add_page(HnswStore *store, int place_kind)
 				 errmsg("index \"%s\" cannot hold more rows", RelationGetRelationName(index)),
 				 errhint("Partition the table.")));
 	meta_buffer = lock_meta(index, &meta);
-	page_edit_begin(&edit, index);
+	begin_edit(store, &edit);
 	page = page_edit_add_new(&edit, buffer);
 	meta = edit_meta(&edit, meta_buffer);
 	index_page_init(page, hnsw_page_kind(place_kind), OMEN_HNSW_GENERATION, 1);
@@ -281,7 +290,7 @@ unchain_page(HnswStore *store, Buffer buffer, int place_kind)
 		PageEdit	edit;
 		OmenPageTrailer *trailer;
 
-		page_edit_begin(&edit, store->index);
+		begin_edit(store, &edit);
 		trailer = omen_page_trailer(page_edit_add(&edit, buffer));
 		edit_meta(&edit, meta_buffer)->room[place_kind] = trailer->next;
 		trailer->next = OMEN_NO_BLOCK;
@@ -377,7 +386,7 @@ hnsw_free_items(HnswStore *store, Buffer buffer, int place_kind,
 		PageEdit	edit;
 		OmenPageTrailer *trailer;
 
-		page_edit_begin(&edit, store->index);
+		begin_edit(store, &edit);
 		page = page_edit_add(&edit, buffer);
 		trailer = omen_page_trailer(page);
 		for (uint32 place = 0; place < count; place++)
@@ -408,7 +417,7 @@ store_add(void *context, const OmenGraphNode *node)
 	PageEdit	edit;
 	uint32		number;
 
-	page_edit_begin(&edit, store->index);
+	begin_edit(store, &edit);
 	number = put_item(store, page_edit_add(&edit, buffer), BufferGetBlockNumber(buffer), kind, node);
 	page_edit_commit(&edit);
 	UnlockReleaseBuffer(buffer);
@@ -428,7 +437,7 @@ add_to_rows(HnswStore *store, uint32 owner, uint32 number, OmenGraphRow row)
 		PageEdit	edit;
 		char	   *page;
 
-		page_edit_begin(&edit, store->index);
+		begin_edit(store, &edit);
 		page = page_edit_add(&edit, buffer);
 		rows = hnsw_item(store->model, page, OMEN_HNSW_ROWS, number % store->model->per_page[OMEN_HNSW_ROWS]);
 		rows->rows[rows->count++] = row;
@@ -454,7 +463,7 @@ store_add_row(void *context, uint32_t number, const uint8_t *payload, OmenGraphR
 
 	if (there && node->row.offset == 0)
 	{
-		page_edit_begin(&edit, store->index);
+		begin_edit(store, &edit);
 		node = hnsw_item(model, page_edit_add(&edit, buffer), OMEN_HNSW_NODES, place);
 		node->row = row;
 		page_edit_commit(&edit);
@@ -464,7 +473,7 @@ store_add_row(void *context, uint32_t number, const uint8_t *payload, OmenGraphR
 		OmenGraphRows rows = {.owner = number, .next = node->down, .count = 1, .rows = {row}};
 		Buffer		rows_buffer = page_with_room(store, OMEN_HNSW_ROWS);
 
-		page_edit_begin(&edit, store->index);
+		begin_edit(store, &edit);
 		node = hnsw_item(model, page_edit_add(&edit, buffer), OMEN_HNSW_NODES, place);
 		node->down = put_item(store, page_edit_add(&edit, rows_buffer), BufferGetBlockNumber(rows_buffer),
 							  OMEN_HNSW_ROWS, &rows);
@@ -497,7 +506,7 @@ store_change_links(void *context, uint32_t level, uint32_t number, const uint32_
 	{
 		PageEdit	edit;
 
-		page_edit_begin(&edit, store->index);
+		begin_edit(store, &edit);
 		node = hnsw_item(store->model, page_edit_add(&edit, buffer), kind, number % store->model->per_page[kind]);
 		memcpy(omen_graph_links(node), links, link_count * sizeof(uint32));
 		node->link_count = (uint16) link_count;
@@ -520,7 +529,7 @@ store_raise_entry(void *context, uint32_t level, uint32_t number, uint32_t dead_
 		PageEdit	edit;
 
 		entry = (OmenGraphEntry) {number, level};
-		page_edit_begin(&edit, store->index);
+		begin_edit(store, &edit);
 		meta = edit_meta(&edit, buffer);
 		meta->entry_number = number;
 		meta->entry_level = level;
