@@ -113,6 +113,14 @@ SKIP:
 	is(scalar grep({ -s s/svg$/png/r } @svg), 6, 'as PNG too');
 }
 
+$said = qx(@run --dataset spectrum:64:1500 --queries 30 --seconds 0.02 --rounds 1 --targets 0.5 --no-floor \
+	--method hnsw --m 8 --ef-construction 40 --ef-search 20,60 --vacuum 1000 2>&1);
+is($?, 0, 'bench/run --method hnsw') or diag $said;
+$results = decode_json(slurp("$dir/out/r.json"));
+is($results->{builds}[0]{index}, 'hnsw m=8 ef_construction=40', 'the graph that was asked for');
+cmp_ok($results->{vacuums}[0]{$_}, '>', 0, "vacuum: $_") foreach qw(seconds recall recall_of_new rows);
+like($said, qr/Deleted rows going out/, 'and a table');
+
 isnt(system("$source/bench/run --build '$build' --dataset nonsense >'$dir/bad.log' 2>&1"), 0, 'no such dataset');
 like(slurp("$dir/bad.log"), qr/there is no dataset nonsense/, '... is said');
 

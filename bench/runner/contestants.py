@@ -39,14 +39,14 @@ class Server:
     restart: object = None  # called with a value of shared_buffers, or None when we cannot restart it
 
 
-def our_indexes(recall_targets, probes):
+def ivf_indexes(recall_targets, probes):
     sweeps = [Sweep("vector.recall_target", recall_targets)]
     if probes:
         sweeps.append(Sweep("ivf.probes", probes, whole=True))
     return [Index("ivf", "USING ivf (embedding {ops})", sweeps)]
 
 
-def peer_indexes(ms, ef_constructions, ef_searches):
+def hnsw_indexes(ms, ef_constructions, ef_searches):
     return [
         Index(f"hnsw m={m} ef_construction={ef}",
               f"USING hnsw (embedding {{ops}}) WITH (m = {m}, ef_construction = {ef})",

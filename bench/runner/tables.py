@@ -120,6 +120,13 @@ def ingest_table(results):
     return markdown(["dataset", "server", "index", "how", "connections", "rows before", "rows/s"], rows)
 
 
+def vacuum_table(results):
+    rows = [[v["dataset"], v["server"], v["index"], v["rows"], f"{v['deleted_share']:.0%}", f"{v['seconds']:.2f}",
+             f"{v['recall']:.4f}", f"{v['recall_of_new']:.4f}"] for v in results["vacuums"]]
+    return markdown(["dataset", "server", "index", "rows", "deleted", "vacuum s", "recall after", "recall made anew"],
+                    rows)
+
+
 def floor_table(results):
     return markdown(["limit of this machine", "measured"], [[n, v] for n, v in results["floor"].items()])
 
@@ -133,6 +140,8 @@ def sections(results):
         found.append(("Several connections", clients_table(results)))
     if results["ingest"]:
         found.append(("Rows going into a live index", ingest_table(results)))
+    if results.get("vacuums"):
+        found.append(("Deleted rows going out of an index", vacuum_table(results)))
     if results["floor"]:
         found.append(("The floor", floor_table(results)))
     return found

@@ -281,7 +281,8 @@ omen_graph_memory_init(void *region, uint64_t bytes, uint32_t m, uint32_t payloa
 uint64_t
 omen_graph_memory_bytes(uint32_t m, uint32_t payload_bytes, uint64_t rows, uint32_t inserters)
 {
-	uint64_t	node = omen_graph_node_bytes(m, 0, payload_bytes) + omen_graph_node_bytes(m, 1, payload_bytes) / (m - 1) + 1;
+	uint64_t	upper = omen_graph_node_bytes(m, 1, payload_bytes) / (m - 1) + 1;
+	uint64_t	node = omen_graph_node_bytes(m, 0, payload_bytes) + upper;
 
 	/* Tables take little; a sixteenth is more than they and what is kept free need. */
 	return OMEN_GRAPH_MEMORY_MIN + rows * node * 17 / 16 + (inserters + 2) * 96ull * node;

@@ -1,0 +1,66 @@
+"""How fast vacuum takes deleted rows out of an index, and what the index finds afterwards, beside one made anew.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import time
+
+from .contestants import OPERATORS, ops
+from .postgres import Connection
+
+DELETED_TENTHS = 3
+QUERIES = 100
+K = 10
+EF_SEARCH = 100         # where an index has such a setting: the same before and after
+
+
+def measure_vacuum(programs, dataset, options, servers, say, results):
+    rows = min(options.vacuum, dataset.rows)
+    truth = None
+    for server in servers:
+        index = server.indexes[0]
+        with Connection(server.conninfo) as db:
+            for table in ("bench_vacuum", "bench_vacuum_queries"):
+                db.rows(f"DROP TABLE IF EXISTS {table}")
+                db.rows(f"CREATE TABLE {table} (id bigint, embedding vector({dataset.dim})) "
+                        "WITH (autovacuum_enabled = off)")
+        programs.run("bench_load", server.conninfo, "bench_vacuum", dataset.source, "rows", 0, rows, "freeze", 1)
+        programs.run("bench_load", server.conninfo, "bench_vacuum_queries", dataset.queries("queries"), "rows", 0,
+                     QUERIES, "copy", 1)
+        with Connection(server.conninfo) as db:
+            if options.maintenance_work_mem:
+                db.rows(f"SET maintenance_work_mem = '{options.maintenance_work_mem}'")
+            # PostgreSQL skips indexes when few pages have dead rows: not what is measured here
+            vacuum = "VACUUM (INDEX_CLEANUP ON) bench_vacuum"
+            for sweep in index.sweeps:
+                if sweep.whole and sweep.setting.endswith("ef_search"):
+                    db.rows(f"SET {sweep.setting} = {EF_SEARCH}")
+            db.rows(f"CREATE INDEX bench_vacuum_idx ON bench_vacuum {index.definition.format(ops=ops(dataset.metric))}")
+            db.rows(f"DELETE FROM bench_vacuum WHERE id % 10 < {DELETED_TENTHS}")
+            with programs.turn():
+                began = time.monotonic()
+                db.rows(vacuum)
+                seconds = time.monotonic() - began
+            if truth is None:
+                truth = answers(db, dataset.metric, by_index=False)
+            kept = recall(truth, answers(db, dataset.metric, by_index=True))
+            db.rows("REINDEX INDEX bench_vacuum_idx")
+            fresh = recall(truth, answers(db, dataset.metric, by_index=True))
+            db.rows("DROP TABLE bench_vacuum, bench_vacuum_queries; CHECKPOINT")
+        results["vacuums"].append({"dataset": dataset.name, "server": server.name, "index": index.name, "rows": rows,
+                                   "deleted_share": DELETED_TENTHS / 10, "seconds": round(seconds, 3),
+                                   "recall": kept, "recall_of_new": fresh})
+        say(f"{server.name}: {index.name}: vacuum of {DELETED_TENTHS * 10} % of {rows} rows in {seconds:.2f} s, "
+            f"recall {kept:.4f} after it, {fresh:.4f} made anew")
+
+
+def answers(db, metric, by_index):
+    """The nearest rows of each query: a list of sets."""
+    db.rows(f"SET enable_indexscan = {'on' if by_index else 'off'}; SET enable_seqscan = {'off' if by_index else 'on'}")
+    found = db.rows("SELECT (SELECT string_agg(id::text, ' ') FROM (SELECT id FROM bench_vacuum "
+                    f"ORDER BY embedding {OPERATORS[metric]} q.embedding LIMIT {K}) t) "
+                    "FROM bench_vacuum_queries q ORDER BY q.id")
+    return [set(ids.split()) for (ids,) in found]
+
+
+def recall(truth, found):
+    return sum(len(t & f) for t, f in zip(truth, found)) / sum(len(t) for t in truth)
