@@ -26,6 +26,7 @@
 #include "am/hnsw/hnsw_build.h"
 #include "catalog/index.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
 #include "pgstat.h"
 #include "storage/dsm_impl.h"
 #include "storage/spin.h"
@@ -102,13 +103,48 @@ hnsw_parallel_main(dsm_segment *segment, shm_toc *toc)
 
 /* ---- the leader ---- */
 
-/* As many as for any index of this table: its parallel_workers, max_parallel_maintenance_workers, memory. */
+/* The least size of a table that is worth workers, so that its values kept out of line (TOAST) count as well. */
+static int
+least_scan_size(Relation heap)
+{
+	double		blocks = RelationGetNumberOfBlocks(heap);
+	double		toast_blocks = 0;
+
+	if (OidIsValid(heap->rd_rel->reltoastrelid))
+	{
+		Relation	toast = table_open(heap->rd_rel->reltoastrelid, AccessShareLock);
+
+		toast_blocks = RelationGetNumberOfBlocks(toast);
+		table_close(toast, AccessShareLock);
+	}
+	return blocks == 0 ? min_parallel_table_scan_size
+		: (int) (min_parallel_table_scan_size * (blocks / (blocks + toast_blocks)));
+}
+
+/*
+ * As many as for any index of this table: its parallel_workers,
+ * max_parallel_maintenance_workers, memory, size.  PostgreSQL looks at the
+ * table's main part alone, which is small where vectors are long.
+ */
 static int
 workers_wanted(HnswBuild *build)
 {
+	int			usual = min_parallel_table_scan_size;
+	int			workers = 0;
+
 	if (IsInParallelMode())
 		return 0;
-	return plan_create_index_workers(RelationGetRelid(build->heap), RelationGetRelid(build->index));
+	min_parallel_table_scan_size = least_scan_size(build->heap);
+	PG_TRY();
+	{
+		workers = plan_create_index_workers(RelationGetRelid(build->heap), RelationGetRelid(build->index));
+	}
+	PG_FINALLY();
+	{
+		min_parallel_table_scan_size = usual;
+	}
+	PG_END_TRY();
+	return workers;
 }
 
 /*

@@ -1,88 +1,16 @@
 #!/usr/bin/perl
 #
-# hnsw_crash.t - the whole server is killed (SIGKILL) at random moments, in the
-# middle of inserts, deletes, vacuum with its mending of the graph, and index
-# builds.  After recovery the index holds exactly the rows of the table, goes on
-# taking rows, and vacuum gives back what was left half-done.
+# hnsw_crash.t - hnsw: the server is killed at random moments; see IndexTrials.pm.
 #
-# RUN_TORTURE=1 does more rounds.
+# RUN_TORTURE=1 does more.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use IvfItems;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use IndexTrials;
 use Test::More;
-use Time::HiRes qw(usleep);
 
-$IvfItems::using = 'hnsw (v vector_l2_ops)';
-seed_from_time();
-my $rounds = $ENV{RUN_TORTURE} ? 60 : 6;
-my $node = PostgreSQL::Test::Cluster->new('crash');
-$node->init;
-$node->append_conf('postgresql.conf', <<'CONF');
-fsync = off
-log_statement = none
-autovacuum = off
-shared_buffers = 4MB
-max_wal_size = 64MB
-checkpoint_timeout = 30s
-bgwriter_delay = 10ms
-CONF
-$node->start;
-create_items($node, 1500);
-$node->safe_psql('postgres', "CREATE UNLOGGED TABLE scratch AS SELECT id, v FROM items LIMIT 1200;
-	CREATE INDEX scratch_index ON scratch USING $IvfItems::using");
-
-# What goes on when the server dies.
-my @work = (
-	[ 'inserts', [] ],
-	[ 'vacuum that mends the graph', [ 'DELETE FROM items WHERE random() < 0.3', 'VACUUM items' ] ],
-	[ 'updates and vacuum', [ 'UPDATE items SET v = new_vector() WHERE random() < 0.1', 'VACUUM items' ] ],
-	[ 'CREATE INDEX', [ "CREATE INDEX items_other ON items USING $IvfItems::using", 'DROP INDEX items_other' ] ],
-	[ 'REINDEX', [ 'REINDEX INDEX CONCURRENTLY items_index' ] ],
-	[ 'vacuum of a growing table', [ 'VACUUM items', "INSERT INTO items (v) SELECT new_vector() FROM generate_series(1, 3000)", 'CHECKPOINT', 'VACUUM items' ] ]);
-
-foreach my $round (1 .. $rounds)
-{
-	my ($what, $also) = @{ $work[ ($round - 1) % @work ] };
-	my @clients = map { start_client($node, 60, 'INSERT INTO items (v) SELECT new_vector() FROM generate_series(1, 40)') } 1 .. 2;
-
-	push @clients, start_client($node, 60, @$also) if @$also;
-	usleep(300_000 + int rand 1_200_000);
-	kill_server($node);
-	finish_clients(@clients);
-	$node->start;
-	# A concurrent build that was cut off leaves an index that is not valid.
-	$node->safe_psql('postgres', "SELECT format('DROP INDEX %s', indexrelid::regclass) FROM pg_index WHERE NOT indisvalid \\gexec\n
-		DROP INDEX IF EXISTS items_other");
-	index_is_right($node, "round $round, killed during $what") or last;
-	if ($round % 3 == 0)
-	{
-		$node->safe_psql('postgres', 'VACUUM items');
-		index_is_right($node, "round $round, after VACUUM") or last;
-		$node->safe_psql('postgres', 'DELETE FROM items WHERE id % 4 > 0');
-		$node->safe_psql('postgres', 'VACUUM items');
-	}
-}
-
-# ---- an unlogged index comes back empty, and usable ----
-
-is($node->safe_psql('postgres', 'SELECT count(*) FROM scratch'), '0', 'the unlogged table is empty');
-$node->safe_psql('postgres', 'INSERT INTO scratch SELECT id, v FROM items LIMIT 500');
-is($node->safe_psql('postgres', "SET enable_seqscan = off; SET enable_sort = off;
-	SELECT count(DISTINCT id) = count(*), count(*) = (SELECT least(500, count(*)) FROM items)
-	FROM (SELECT id FROM scratch ORDER BY v <-> array_fill(0, ARRAY[20])::vector) t"), 't|t', 'its index takes rows again');
-
-# ---- the heap is sound, and nothing was written that checksums or the log complain of ----
-
-$node->safe_psql('postgres', 'CREATE EXTENSION amcheck');
-is($node->safe_psql('postgres', "SELECT count(*) FROM verify_heapam('items')"), '0', 'amcheck finds nothing wrong with the table');
-$node->command_ok([ 'pg_amcheck', '-d', 'postgres' ], 'nor does pg_amcheck with anything else');
-$node->stop;
-unlike(slurp_file($node->logfile), qr/PANIC|cannot use index|could not read block|invalid page/, 'no complaint in the log');
-
+run_crash('hnsw (v vector_l2_ops)', 0.85);
 done_testing();

@@ -1,21 +1,17 @@
 #!/usr/bin/perl
 #
-# ivf_crash.t - the whole server is killed (SIGKILL) at random moments, in the
-# middle of inserts, deletes, vacuum with its rewriting of lists, and index
-# builds.  After recovery the index holds exactly the rows of the table, goes on
-# taking rows, and vacuum gives back what was left half-done.
+# ivf_crash.t - ivf: the server is killed at random moments; see IndexTrials.pm.
 #
-# RUN_TORTURE=1 does more rounds.
+# RUN_TORTURE=1 does more.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use IvfItems;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use IndexTrials;
 use Test::More;
+<<<<<<< HEAD
 use Time::HiRes qw(usleep);
 
 seed_from_time();
@@ -87,5 +83,9 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM verify_heapam('items')"), 
 $node->command_ok([ 'pg_amcheck', '-d', 'postgres' ], 'nor does pg_amcheck with anything else');
 $node->stop;
 unlike(slurp_file($node->logfile), qr/PANIC|cannot use index|could not read block|invalid page/, 'no complaint in the log');
+=======
+>>>>>>> ec59ac3 (Tests: kills, storms, standbys and damage in one module, the access method its parameter)
 
+# Lists that were trained on a fraction of today's rows find less until vacuum has trained new ones.
+run_crash('ivf (v, id)', 0.7);
 done_testing();

@@ -1,10 +1,10 @@
 #
-# IvfItems.pm - a table with an ivf index (or another) for the TAP tests, writers that change
+# IndexItems.pm - a table with an index for the TAP tests, writers that change
 # it, and the question they all ask in the end: does the index hold exactly the
 # table's rows, and does it answer as an exact search does?
 #
 # SPDX-License-Identifier: Apache-2.0
-package IvfItems;
+package IndexItems;
 
 use strict;
 use warnings;
