@@ -24,10 +24,11 @@ use constant { PAGE => 8192, BODY => 32, TRAILER => 8160, META => 1 };
 # The whole server is killed (SIGKILL) at random moments, in the middle of
 # inserts, deletes, vacuum, and index builds.  After recovery the index holds
 # exactly the rows of the table, goes on taking rows, and vacuum gives back what
-# was left half-done.  $recall_killed: the least recall before a vacuum.
+# was left half-done.  $recall_killed: the least recall before a vacuum; @more: what
+# else goes on, each [ what, [ statements ] ].
 sub run_crash
 {
-	my ($using, $recall_killed) = @_;
+	my ($using, $recall_killed, @more) = @_;
 
 	seed_from_time();
 	$IndexItems::using = $using;
@@ -54,6 +55,7 @@ CONF
 		[ 'vacuum that changes much', [ 'DELETE FROM items WHERE random() < 0.3', 'VACUUM items' ] ],
 		[ 'updates and vacuum', [ 'UPDATE items SET v = new_vector() WHERE random() < 0.1', 'VACUUM items' ] ],
 		[ 'CREATE INDEX', [ "CREATE INDEX items_other ON items USING $using", 'DROP INDEX items_other' ] ],
+		@more,
 		[ 'REINDEX', [ 'REINDEX INDEX CONCURRENTLY items_index' ] ],
 		[ 'vacuum of a growing table', [ 'VACUUM items', "INSERT INTO items (v) SELECT new_vector() FROM generate_series(1, 3000)", 'CHECKPOINT', 'VACUUM items' ] ]);
 
