@@ -33,7 +33,7 @@ INSERT INTO items
 		(SELECT array_agg(sin((i % 60) * j) + 0.5 * random())::vector FROM generate_series(1, 20) j WHERE i = i) END
 	FROM generate_series(1, 12000) i;
 -- equal rows, some of them at the same time
-INSERT INTO items SELECT 20000 + i, v FROM items, generate_series(1, 300) i WHERE id IN (7, 8);
+INSERT INTO items SELECT 20000 + 2 * i + id % 2, v FROM items, generate_series(1, 300) i WHERE id IN (7, 8);
 DELETE FROM items WHERE id % 50 = 1;
 VACUUM ANALYZE items;
 CREATE FUNCTION careful(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS

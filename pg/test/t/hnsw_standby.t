@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use IndexTrials;
+use PostgreSQL::Test::Cluster;
 use Test::More;
 
 run_standby('hnsw (v vector_l2_ops)', 'hnsw (v vector_cosine_ops)', 'hnsw.ef_search = 1000');

@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use IndexTrials;
+use PostgreSQL::Test::Cluster;
 use Test::More;
 
 # Lists that were trained on a fraction of today's rows find less until vacuum has trained new ones.

@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use IndexTrials;
+use PostgreSQL::Test::Cluster;
 use Test::More;
 
 use constant { DIRECTORY => 3, TAIL => 5, ROW => 6 };

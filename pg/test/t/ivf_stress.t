@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use IndexTrials;
+use PostgreSQL::Test::Cluster;
 use Test::More;
 
 run_stress('ivf (v, id)');

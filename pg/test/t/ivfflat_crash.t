@@ -12,13 +12,13 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use IvfItems;
+use IndexItems;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-$IvfItems::using = 'ivfflat (v vector_l2_ops) WITH (lists = 10)';
+$IndexItems::using = 'ivfflat (v vector_l2_ops) WITH (lists = 10)';
 seed_from_time();
 my $node = PostgreSQL::Test::Cluster->new('crash');
 $node->init(allows_streaming => 1);
@@ -40,7 +40,7 @@ create_items($node, 1500);
 my @work = (
 	[ 'inserts', [] ],
 	[ 'deletes and vacuum', [ 'DELETE FROM items WHERE random() < 0.3', 'VACUUM items' ] ],
-	[ 'CREATE INDEX', [ "CREATE INDEX items_other ON items USING $IvfItems::using", 'DROP INDEX items_other' ] ],
+	[ 'CREATE INDEX', [ "CREATE INDEX items_other ON items USING $IndexItems::using", 'DROP INDEX items_other' ] ],
 	[ 'REINDEX', [ 'REINDEX INDEX CONCURRENTLY items_index' ] ]);
 foreach my $round (1 .. ($ENV{RUN_TORTURE} ? 60 : 4))
 {

@@ -1,0 +1,78 @@
+#!/usr/bin/perl
+#
+# hnsw_churn.t - a graph whose rows are replaced, a tenth in each of ten rounds,
+# finds as much as one made anew; also when vacuum is cut off again and again,
+# and goes on where it was.
+#
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use IndexItems;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+$IndexItems::using = 'hnsw (v vector_l2_ops)';
+seed_from_time();
+my $rows = $ENV{RUN_TORTURE} ? 60000 : 8000;
+my $queries = 1500;
+my $node = PostgreSQL::Test::Cluster->new('churn');
+$node->init;
+$node->append_conf('postgresql.conf', "fsync = off\nautovacuum = off\njit = off\nshared_buffers = 64MB\n");
+$node->start;
+create_items($node, $rows);
+
+# As many replaced as taken out: the oldest, for ids grow.
+sub replace_rows
+{
+	$node->safe_psql('postgres', "DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY id LIMIT $rows / 10)");
+	$node->safe_psql('postgres', "INSERT INTO items (v) SELECT new_vector() FROM generate_series(1, $rows / 10)");
+}
+
+# The index as it is beside one made anew.
+sub compare_with_new
+{
+	my ($what) = @_;
+	my $kept = $node->safe_psql('postgres', "SELECT items_recall($queries)");
+	my $pages = $node->safe_psql('postgres', "SELECT pg_relation_size('items_index')");
+
+	index_is_right($node, $what);
+	$node->safe_psql('postgres', 'REINDEX INDEX items_index');
+	my $new = $node->safe_psql('postgres', "SELECT items_recall($queries)");
+	my $larger = $pages / $node->safe_psql('postgres', "SELECT pg_relation_size('items_index')");
+
+	note("$what: recall $kept, of a new index $new; $larger times its size");
+	cmp_ok($kept, '>=', $new - 0.005, "$what: recall is that of a new index");
+	cmp_ok($larger, '<', 1.3, "$what: so is its size");
+}
+
+foreach my $round (1 .. 10)
+{
+	replace_rows();
+	$node->safe_psql('postgres', 'VACUUM items');
+}
+compare_with_new('ten rounds');
+
+# ---- cut off at any point of its passes ----
+
+my $cut_off = 0;
+foreach my $round (1 .. 10)
+{
+	replace_rows();
+	foreach my $ms (map { 10 + int rand 300 } 1 .. 3)
+	{
+		my ($status, $out, $err) = $node->psql('postgres',
+			"SET vacuum_cost_delay = '1ms'; SET vacuum_cost_limit = 400; SET statement_timeout = $ms;\nVACUUM items");
+		$cut_off++ if $err =~ /canceling statement due to statement timeout/;
+		$node->safe_psql('postgres', "INSERT INTO items (v) SELECT new_vector() FROM generate_series(1, 5)");
+	}
+	# in some rounds it is never let through
+	$node->safe_psql('postgres', 'VACUUM items') if $round % 2 == 0;
+}
+cmp_ok($cut_off, '>', 5, "vacuum was cut off $cut_off times");
+compare_with_new('vacuums cut off');
+$node->stop;
+unlike(slurp_file($node->logfile), qr/PANIC|cannot use index/, 'no complaint in the log');
+done_testing();
