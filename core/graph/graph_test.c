@@ -388,8 +388,8 @@ test_damage(void **state)
 		OmenStatus	status = insert_row(&graph, rows + (size_t) r * DIM, r);
 
 		assert_true(status == OMEN_OK || status == OMEN_STALE);
-		assert_int_equal(omen_graph_search(&graph.work, rows + (size_t) r * DIM, omen_graph_memory_entry(graph.memory), 30),
-						 OMEN_OK);
+		assert_int_equal(omen_graph_search(&graph.work, rows + (size_t) r * DIM,
+										   omen_graph_memory_entry(graph.memory), 30), OMEN_OK);
 	}
 	for (uint32_t i = 0; i < omen_graph_item_count(graph.memory, OMEN_GRAPH_NODES); i++)
 		assert_int_equal(omen_graph_repair(&graph.work, 0, FIRST + i, omen_graph_memory_entry(graph.memory)), OMEN_OK);
