@@ -461,7 +461,7 @@ omen_graph_repair(OmenGraphWork *work, uint32_t level, uint32_t number, OmenGrap
 		omen_sort_keyed(build->candidates, build->count);
 		if (build->count > REPAIR_CANDIDATES)
 			build->count = REPAIR_CANDIDATES;
-		choose(work, work->m + (level == 0 ? work->m / 2 : 0), chosen);
+		choose(work, omen_graph_room(work->m, level) - omen_graph_room(work->m, level) / THINNED_BY, chosen);
 		if (chosen->count == 0 && was.count == 0)
 			return OMEN_OK;
 	} while (!work->store.change_links(work->store.context, level, number, was.to, was.count,

@@ -96,7 +96,7 @@ page_patch_commit(PagePatch *patch)
 		put(patch, i, (uint16) ((char *) &trailer->checksum - page), &trailer->checksum, sizeof(trailer->checksum));
 		MarkBufferDirty(patch->pages[i].buffer);
 	}
-	if (RelationNeedsWAL(patch->index))
+	if (patch->index != NULL && RelationNeedsWAL(patch->index))
 	{
 		XLogBeginInsert();
 		for (int i = 0; i < patch->count; i++)

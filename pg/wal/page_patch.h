@@ -37,6 +37,7 @@ typedef struct PagePatch
 	}			pages[PAGE_PATCH_MAX];
 } PagePatch;
 
+/* Without an index, no record: for one being built, as page_edit_begin_unlogged. */
 extern void page_patch_begin(PagePatch *patch, Relation index);
 
 /*

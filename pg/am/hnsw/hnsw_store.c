@@ -17,6 +17,7 @@
 #include "am/hnsw/hnsw_am.h"
 #include "miscadmin.h"
 #include "wal/page_edit.h"
+#include "wal/page_patch.h"
 
 /* Pages of a chain of those with room that are tried before one is added. */
 #define CHAIN_HOPS_MAX 32
@@ -219,6 +220,13 @@ begin_edit(const HnswStore *store, PageEdit *edit)
 		page_edit_begin(edit, store->index);
 }
 
+/* For what every insertion does a score of times. */
+static void
+begin_patch(const HnswStore *store, PagePatch *patch)
+{
+	page_patch_begin(patch, store->unlogged ? NULL : store->index);
+}
+
 static Buffer
 lock_meta(Relation index, OmenHnswMeta **meta)
 {
@@ -413,13 +421,23 @@ store_add(void *context, const OmenGraphNode *node)
 {
 	HnswStore  *store = context;
 	int			kind = place_kind_of_level(node->level);
+	uint32		bytes = store->model->item_bytes[kind];
 	Buffer		buffer = page_with_room(store, kind);
-	PageEdit	edit;
-	uint32		number;
+	char	   *page = BufferGetPage(buffer);
+	OmenPageTrailer *trailer = omen_page_trailer(page);
+	uint32		place = (uint32) free_place(store, page, kind);
+	uint32		number = BufferGetBlockNumber(buffer) * store->model->per_page[kind] + place;
+	uint32		count = trailer->count + 1;
+	PagePatch	patch;
 
-	begin_edit(store, &edit);
-	number = put_item(store, page_edit_add(&edit, buffer), BufferGetBlockNumber(buffer), kind, node);
-	page_edit_commit(&edit);
+	begin_patch(store, &patch);
+	page_patch_put(&patch, buffer, hnsw_item(store->model, page, kind, place), node, bytes);
+	if (place == trailer->count)
+	{
+		page_patch_put(&patch, buffer, &trailer->count, &count, sizeof(count));
+		page_patch_put_used(&patch, buffer, count * bytes);
+	}
+	page_patch_commit(&patch);
 	UnlockReleaseBuffer(buffer);
 	return number;
 }
@@ -504,13 +522,19 @@ store_change_links(void *context, uint32_t level, uint32_t number, const uint32_
 		memcmp(omen_graph_links(node), was, was_count * sizeof(uint32)) == 0;
 	if (same)
 	{
-		PageEdit	edit;
+		uint16		count = (uint16) link_count;
+		uint32		from = 0;
+		PagePatch	patch;
 
-		begin_edit(store, &edit);
-		node = hnsw_item(store->model, page_edit_add(&edit, buffer), kind, number % store->model->per_page[kind]);
-		memcpy(omen_graph_links(node), links, link_count * sizeof(uint32));
-		node->link_count = (uint16) link_count;
-		page_edit_commit(&edit);
+		/* Most often one is added behind the others. */
+		while (from < was_count && from < link_count && was[from] == links[from])
+			from++;
+		begin_patch(store, &patch);
+		if (from < link_count)
+			page_patch_put(&patch, buffer, omen_graph_links(node) + from, links + from,
+						   (link_count - from) * sizeof(uint32));
+		page_patch_put(&patch, buffer, &node->link_count, &count, sizeof(count));
+		page_patch_commit(&patch);
 	}
 	UnlockReleaseBuffer(buffer);
 	return same;
