@@ -9,12 +9,12 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use IvfItems;
+use IndexItems;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-$IvfItems::using = 'ivf (v) WITH (lists = 20, spill = on)';
+$IndexItems::using = 'ivf (v) WITH (lists = 20, spill = on)';
 seed_from_time();
 my $node = PostgreSQL::Test::Cluster->new('spilled');
 $node->init(allows_streaming => 1);
