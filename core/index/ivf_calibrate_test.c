@@ -350,7 +350,7 @@ test_against_sorting(void **state)
 					assert_true(best.share >= level - slack);
 					assert_true(best.failed <= failed_max);
 					/* The cheapest, or nearly, so no dearer than a number of lists, unless all must be found ... */
-					assert_true(level >= 1 || best.scanned <= alone.scanned * 1.08 + 100);
+					assert_true(level >= 1 || best.scanned <= alone.scanned * 1.13 + 100);
 				}
 				saved += 1 - best.scanned / alone.scanned;
 				/* ... which in turn could not do with two thirds of them. */
@@ -444,7 +444,7 @@ test_effort(void **state)
 				l++;
 			effort = omen_ivf_effort(&model, k, recall, 0);
 			assert_true(effort.stop_z == model.calibration->stop_z[i][l]);
-			assert_true(effort.reach == model.calibration->reach[i][l]);
+			assert_true(effort.reach == model.calibration->reach[i > 0 ? i : 1][l]);
 			assert_int_equal(effort.probes, 1000);
 			assert_int_equal(effort.patience, 100 * i + l + 1);
 			assert_int_equal(effort.lists, 100 * i + l + 2);

@@ -61,6 +61,9 @@ omen_ivf_effort(const OmenIvfModel *model, uint32_t k, double recall, int grown)
 	}
 	effort.stop_z = fmaxf(calibration->stop_z[below][l], calibration->stop_z[above][l]);
 	effort.reach = fmaxf(calibration->reach[below][l], calibration->reach[above][l]);
+	/* One neighbour of a row is found within next to no reach, which is too little for a stranger's. */
+	if (above == 0)
+		effort.reach = fmaxf(effort.reach, calibration->reach[1][l]);
 	effort.patience = lists_beyond(greater(calibration->patience[below][l], calibration->patience[above][l]), k,
 								   model->lists);
 	effort.lists = lists_beyond(greater(calibration->lists[below][l], calibration->lists[above][l]), k, model->lists);

@@ -6,8 +6,8 @@
  * so a filtered search has to go as far as the calibration says for those.
  * But the share near the query may be another than farther away: with the rows
  * that pass all on the other side of the table, going by it would end too
- * early.  So the search takes half as many lists again, without news, as it
- * has looked at, and a wider stop threshold.
+ * early.  So the search goes on without news for as many lists again as it has
+ * looked at, and with a wider stop threshold.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -145,6 +145,6 @@ omen_ivf_filter_effort(const OmenIvfSearch *search, uint32_t k, uint32_t done)
 	effort.stop_z = fmaxf(effort.stop_z, least.stop_z) + SCATTER_Z;
 	effort.reach = fmaxf(effort.reach, least.reach);
 	if (effort.patience > 0)
-		effort.patience = (effort.patience > least.patience ? effort.patience : least.patience) + done / 2;
+		effort.patience = (effort.patience > least.patience ? effort.patience : least.patience) + done;
 	return effort;
 }

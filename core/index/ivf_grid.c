@@ -55,7 +55,7 @@ compare_neighbours(const void *a, const void *b)
 #define FLOOR_LEVEL 0.955f
 #define FAILED_SHARE 0.04
 /* So much dearer than the cheapest choice may be one with a wider reach: strangers need it. */
-#define REACH_WORTH 1.05
+#define REACH_WORTH 1.1
 
 static const float reach_step[REACH_STEPS] = {
 	0.0f, 0.03f, 0.06f, 0.09f, 0.12f, 0.15f, 0.18f, 0.22f, 0.26f, 0.3f, 0.35f, 0.42f, 0.5f, 0.65f, 0.9f, 1.5f

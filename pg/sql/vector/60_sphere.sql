@@ -59,33 +59,37 @@ CREATE FUNCTION cosine_within(halfvec, halfvec_sphere) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'halfvec_cosine_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 750 SUPPORT halfvec_cost;
 COMMENT ON FUNCTION cosine_within(halfvec, halfvec_sphere) IS 'whether the cosine distance is within the radius';
 
+CREATE FUNCTION vector_within_sel(internal, oid, internal, int) RETURNS float8
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vector_within_sel(internal, oid, internal, int) IS 'share of rows within a sphere, for the planner';
+
 CREATE OPERATOR <<->> (
 	LEFTARG = vector, RIGHTARG = vector_sphere, FUNCTION = l2_within,
-	RESTRICT = contsel, JOIN = contjoinsel
+	RESTRICT = vector_within_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <<->> (vector, vector_sphere) IS 'Euclidean distance is within the radius';
 CREATE OPERATOR <<#>> (
 	LEFTARG = vector, RIGHTARG = vector_sphere, FUNCTION = inner_product_within,
-	RESTRICT = contsel, JOIN = contjoinsel
+	RESTRICT = vector_within_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <<#>> (vector, vector_sphere) IS 'negative inner product is within the radius';
 CREATE OPERATOR <<=>> (
 	LEFTARG = vector, RIGHTARG = vector_sphere, FUNCTION = cosine_within,
-	RESTRICT = contsel, JOIN = contjoinsel
+	RESTRICT = vector_within_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <<=>> (vector, vector_sphere) IS 'cosine distance is within the radius';
 CREATE OPERATOR <<->> (
 	LEFTARG = halfvec, RIGHTARG = halfvec_sphere, FUNCTION = l2_within,
-	RESTRICT = contsel, JOIN = contjoinsel
+	RESTRICT = vector_within_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <<->> (halfvec, halfvec_sphere) IS 'Euclidean distance is within the radius';
 CREATE OPERATOR <<#>> (
 	LEFTARG = halfvec, RIGHTARG = halfvec_sphere, FUNCTION = inner_product_within,
-	RESTRICT = contsel, JOIN = contjoinsel
+	RESTRICT = vector_within_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <<#>> (halfvec, halfvec_sphere) IS 'negative inner product is within the radius';
 CREATE OPERATOR <<=>> (
 	LEFTARG = halfvec, RIGHTARG = halfvec_sphere, FUNCTION = cosine_within,
-	RESTRICT = contsel, JOIN = contjoinsel
+	RESTRICT = vector_within_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <<=>> (halfvec, halfvec_sphere) IS 'cosine distance is within the radius';
