@@ -40,6 +40,18 @@ SELECT pg_temp.plan_of(format('SELECT id FROM ivf_plan WHERE v <-> %L < 1', :'q'
 SELECT pg_temp.plan_of(format('SELECT id FROM ivf_plan ORDER BY v <=> %L LIMIT 10', :'q'));
 SELECT pg_temp.plan_of(format('SELECT id FROM ivf_plan ORDER BY v <-> %L DESC LIMIT 10', :'q'));
 SELECT pg_temp.plan_of('SELECT id FROM ivf_plan ORDER BY v LIMIT 10');
+-- a range's rows are estimated by the lists: within five times of what there are
+CREATE FUNCTION pg_temp.estimate(query text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+	RETURN plan->0->'Plan'->>'Plan Rows';
+END $$;
+SELECT rank, bool_and(pg_temp.estimate(format('SELECT id FROM ivf_plan WHERE v <-> %L < %s', p.v, r.radius)) BETWEEN rank / 5.0 AND rank * 5.0) AS near
+FROM unnest(ARRAY[300, 3000, 10000]) rank, (SELECT v FROM ivf_plan WHERE id <= 3) p,
+	LATERAL (SELECT i.v <-> p.v AS radius FROM ivf_plan i ORDER BY 1 OFFSET rank LIMIT 1) r
+GROUP BY rank ORDER BY rank;
 -- a small table is sorted sooner
 CREATE TABLE ivf_plan_small AS SELECT * FROM ivf_plan WHERE id <= 20;
 CREATE INDEX ON ivf_plan_small USING ivf (v);
