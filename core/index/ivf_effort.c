@@ -15,6 +15,8 @@
 #define AIM 0.4
 /* For more neighbours than were looked at, more. */
 #define AIM_BEYOND 0.7
+/* Looked at besides, once the rows have grown. */
+#define GROWN_LISTS 8
 
 static inline uint32_t
 greater(uint32_t a, uint32_t b)
@@ -53,9 +55,11 @@ omen_ivf_effort(const OmenIvfModel *model, uint32_t k, double recall, int grown)
 	 */
 	if (grown)
 	{
-		effort.probes = lists_beyond(greater(calibration->lists_alone[below][l], calibration->lists_alone[above][l]),
-									 k, model->lists);
-		effort.probes = effort.probes > 0 ? effort.probes : model->lists;
+		uint32_t	alone = greater(calibration->lists_alone[below][l], calibration->lists_alone[above][l]);
+
+		/* Among more rows the neighbours are others, in lists that were not trained on them. */
+		effort.probes = alone > 0 ? lists_beyond(alone, k, model->lists) * 3 / 2 + GROWN_LISTS : model->lists;
+		effort.probes = effort.probes < model->lists ? effort.probes : model->lists;
 		effort.lists = effort.probes;
 		return effort;
 	}

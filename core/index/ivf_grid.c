@@ -95,11 +95,15 @@ typedef struct Cells
 	double		scanned[PROBE_STEPS][Z_STEPS];
 } Cells;
 
-/* Patience of 1, 2, 3, 4, 6, 9, ... and all lists; probes of 3, 4, 5, ... to all in even steps. */
+/*
+ * Patience of 4, 5, 8, 12, ... and all lists: less would do for the rows that the
+ * lists were trained on, not for those that come later.  Probes of 8, 9, 10, ... to
+ * all in even steps.
+ */
 static void
 make_steps(Steps *steps, uint32_t lists)
 {
-	double		next = 1;
+	double		next = 4;
 	double		growth = fmax(1.07, pow(lists / (double) OMEN_LISTS_SURE, 1.0 / (PROBE_STEPS - 2)));
 
 	for (uint32_t i = 0; i + 1 < PATIENCE_STEPS; i++, next = fmax(next * 1.45, next + 1))
