@@ -16,6 +16,6 @@ DROP FUNCTION sphere(vector, float8), closed_sphere(vector, float8), sphere(half
 -- with their input and output functions
 DROP TYPE vector_sphere CASCADE;
 DROP TYPE halfvec_sphere CASCADE;
-DROP FUNCTION vector_cost(internal), halfvec_cost(internal);
+DROP FUNCTION vector_cost(internal), halfvec_cost(internal), vector_within_sel(internal, oid, internal, int);
 COMMENT ON ACCESS METHOD hnsw IS 'hnsw index access method';
 COMMENT ON ACCESS METHOD ivfflat IS 'ivfflat index access method';
