@@ -156,6 +156,38 @@ SQL
 	$node->stop;
 }
 
+# VACUUM on the primary shortens the index while scans of the standby read it.
+sub cut_under_readers
+{
+	my ($primary, $standby, $seconds) = @_;
+	my @readers = map { start_client($standby, $seconds, @$_) } (
+		[ 'BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT 1 / (all_rows(true) = all_rows(false))::int', 'COMMIT' ],
+		[ 'SELECT 1 / (items_recall(3) > 0.3)::int' ]);
+	my $size = "SELECT pg_relation_size('items_index')";
+	my $cuts = 0;
+
+	foreach my $round (1 .. $seconds / 3)
+	{
+		$primary->safe_psql('postgres', 'INSERT INTO items (v) SELECT new_vector() FROM generate_series(1, 15000)');
+		$primary->safe_psql('postgres', 'VACUUM items');
+		my $full = $primary->safe_psql('postgres', $size);
+		$primary->safe_psql('postgres', 'DELETE FROM items WHERE id % 10 > 0');
+		# the standby tells every second which rows its scans still see
+		foreach my $try (1 .. 10)
+		{
+			sleep 1;
+			$primary->safe_psql('postgres', 'VACUUM items');
+			last if $primary->safe_psql('postgres', $size) < $full;
+		}
+		$cuts += $primary->safe_psql('postgres', $size) < $full;
+		$primary->wait_for_catchup($standby, 'replay');
+		is($standby->safe_psql('postgres', $size), $primary->safe_psql('postgres', $size), "cut $round: the same length");
+	}
+	cmp_ok($cuts, '>', 0, 'the primary shortened the index');
+	is(join("\n", finish_clients(@readers)), '', 'scans on the standby end without an error');
+	is($standby->safe_psql('postgres', "SELECT * FROM vector_check('items_index')"), '', 'and nothing is wrong there');
+}
+
 # A standby answers as its primary does: while rows come and go and vacuum takes
 # pages and places again under its scans, when it has caught up, and when it has
 # become the primary.  Every page image is compared with what replay made of it
@@ -212,6 +244,10 @@ SQL
 	is($standby->safe_psql('postgres', $answers =~ s/SET enable_sort = off;//r), $primary_says, 'and give the same answers, in the same order');
 	index_is_right($standby, 'standby, caught up', 0.7);
 	index_is_right($primary, 'primary', 0.7);
+
+	# ---- the end of the file is cut off while the standby reads ----
+
+	cut_under_readers($primary, $standby, $seconds) if $using =~ /^ivf /;
 
 	# ---- changed once more, and an index built, rebuilt and dropped ----
 
