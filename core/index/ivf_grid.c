@@ -270,6 +270,8 @@ fill_cells(const OmenIvfModel *model, const QueryAt *at, const Neighbour *neares
 
 		cells->scanned[probe_cell(steps->probes, steps->probes_count, r)][z] +=
 			model->start[rank->list].count + OMEN_LIST_COST;
+		/* Also where it is skipped, its distance has been measured. */
+		cells->scanned[probe_cell(steps->probes, steps->probes_count, r)][0] += OMEN_LOOK_COST;
 	}
 	add_up(cells->found, steps->probes_count);
 	add_up(cells->scanned, steps->probes_count);

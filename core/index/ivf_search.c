@@ -17,6 +17,8 @@
 #include "omen/select.h"
 
 #define LAST OMEN_ADD_LAST
+/* So many of the first list's rows are looked at, whatever their bounds say. */
+#define FIRST_RECORDS 12
 
 /* One list as the query sees it. */
 typedef struct ListView
@@ -486,16 +488,16 @@ expect_record(OmenIvfSearch *search, uint32_t slot)
 		search->store.expect(search->store.context, slot / per_page, slot % per_page * row_bytes, row_bytes);
 }
 
-/* Reads the records of those of the codes scanned that lie in front, `count` of them. */
+/* Reads the records of the first `count` codes scanned, those that still can be among the k best, or all. */
 static OmenStatus
-read_records(OmenIvfSearch *search, const ListView *view, uint32_t count)
+read_records(OmenIvfSearch *search, const ListView *view, uint32_t count, int all)
 {
 	OmenStatus	status = OMEN_OK;
 
 	for (uint32_t i = 0; i < count; i++)
 		expect_record(search, search->scanned[i].slot);
 	for (uint32_t i = 0; i < count && status == OMEN_OK; i++)
-		if (search->scanned[i].lower < limit(search) || limit(search) == INFINITY)
+		if (all || search->scanned[i].lower < limit(search) || limit(search) == INFINITY)
 			status = read_record(search, view, search->scanned[i].slot);
 	return status;
 }
@@ -520,7 +522,8 @@ likeliest_first(OmenIvfSearch *search, float threshold)
 /*
  * Reads the records of the codes that passed.  While there is no k-th best
  * yet, the likeliest k go first, so that it is found before the others have to
- * be read.
+ * be read: FIRST_RECORDS at least, for a bound fails now and then, and of one
+ * wanted row that would be all.
  */
 static OmenStatus
 read_scanned(OmenIvfSearch *search, const ListView *view)
@@ -529,23 +532,27 @@ read_scanned(OmenIvfSearch *search, const ListView *view)
 	uint32_t	done = 0;
 	OmenStatus	status = OMEN_OK;
 
+	if (search->nearest_count == 0 && search->nearest_room > 0)
+		first = first > FIRST_RECORDS ? first : FIRST_RECORDS;
 	if (first > 0 && first < search->scanned_count)
 	{
 		/* A threshold that about `first` estimates pass, from a small heap of them. */
 		uint32_t	count = 0;
 		uint32_t	left = 0;
-		float	   *heap = search->nearest + search->nearest_room;	/* its second half */
+		float	   *heap = search->nearest + search->nearest_room;	/* behind it */
 
 		for (uint32_t i = 0; i < search->scanned_count; i++)
 			omen_heap_offer(heap, &count, first, search->scanned[i].estimate);
 		done = likeliest_first(search, heap[0]);
-		status = read_records(search, view, done);
+		status = read_records(search, view, done, 1);
 		for (uint32_t i = done; i < search->scanned_count; i++)
 			if (search->scanned[i].lower < limit(search) || limit(search) == INFINITY)
 				search->scanned[left++] = search->scanned[i];
 		search->scanned_count = left;
 	}
-	return status == OMEN_OK ? read_records(search, view, search->scanned_count) : status;
+	if (status == OMEN_OK)
+		status = read_records(search, view, search->scanned_count, done == 0 && first >= search->scanned_count);
+	return status;
 }
 
 /* ---- the whole search ---- */
@@ -653,7 +660,7 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 	omen_slot_set_empty(&search->read);
 	if (k > search->nearest_room && k != OMEN_K_ALL)
 	{
-		search->nearest = omen_arena_alloc(search->arena, (size_t) k * 2, sizeof(float));
+		search->nearest = omen_arena_alloc(search->arena, (size_t) k * 2 + FIRST_RECORDS, sizeof(float));
 		if (search->nearest == NULL)
 			return omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
 	}

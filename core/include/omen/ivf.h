@@ -34,12 +34,14 @@
 #define OMEN_CALIBRATION_KS 4
 /* Opening a list, in pages of PostgreSQL, costs about as much as scanning so many codes. */
 #define OMEN_LIST_COST 300
+/* And measuring how far a list is, also one that is skipped then. */
+#define OMEN_LOOK_COST 40
 /*
  * So many of the nearest lists are always looked at: they cost next to nothing,
  * and the rows that calibration learns from lie nearer to their centroids than
  * strangers do.
  */
-#define OMEN_LISTS_SURE 8
+#define OMEN_LISTS_SURE 4
 
 extern const float omen_calibration_levels[OMEN_CALIBRATION_LEVELS];
 extern const uint32_t omen_calibration_ks[OMEN_CALIBRATION_KS];

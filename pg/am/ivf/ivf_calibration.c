@@ -14,10 +14,13 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include <math.h>
+
 #include "access/tableam.h"
 #include "am/ivf/ivf_inspect.h"
 #include "catalog/index.h"
 #include "executor/spi.h"
+#include "omen/spill.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -48,6 +51,9 @@ typedef struct Calibration
 	/* rows on their way to the calibrator */
 	OmenByteRows rows;
 	uint32		list[BATCH];
+	uint32		second[BATCH];	/* with spilling */
+	OmenByteRows centroids;
+	OmenSpill	spill;
 	float		norm_sq[BATCH];
 	float		lift_sq[BATCH];
 	ListedRow  *listed;			/* [listed_count] by tid */
@@ -148,7 +154,7 @@ compare_listed(const void *a, const void *b)
 	return ItemPointerCompare(unconstify(ItemPointerData *, &x->tid), unconstify(ItemPointerData *, &y->tid));
 }
 
-/* The lists of all rows, from their records. */
+/* The lists of all rows, from their records: those that these are coded relative to. */
 static void
 read_lists(Calibration *c)
 {
@@ -185,11 +191,63 @@ read_lists(Calibration *c)
 	qsort(c->listed, c->listed_count, sizeof(ListedRow), compare_listed);
 }
 
+/* The centroids as they were trained, to find the lists that records do not tell. */
+static void
+read_centroids(Calibration *c)
+{
+	uint32		lists = c->model.lists;
+	float	   *norm_sq = palloc(lists * sizeof(float));
+
+	check_status(c, omen_byte_rows_init(&c->centroids, &c->arena, c->dim, lists,
+										c->model.metric == OMEN_INNER_PRODUCT), "");
+	omen_ivf_model_centroids(&c->model, &c->centroids);
+	for (uint32 l = 0; l < lists; l++)
+		norm_sq[l] = omen_byte_row_norm_sq(&c->centroids, l);
+	check_status(c, omen_spill_init(&c->spill, &c->arena, &c->centroids, norm_sq), "");
+}
+
+/* A row whose list has been retired is in the nearest of those that have not. */
+static uint32
+list_in_force(Calibration *c, uint32 r)
+{
+	const OmenByteRows *rows = &c->rows;
+	const OmenByteRows *centroids = &c->centroids;
+	uint32		lists = c->model.lists;
+	int32	   *products = c->spill.products;
+	uint32		nearest = c->list[r];
+	float		least = INFINITY;
+
+	if (!omen_list_retired(&c->model, nearest))
+		return nearest;
+	omen_simd->dots_i8(rows->values + (Size) r * rows->dim, 1, centroids->values, lists, rows->dim, products, lists);
+	for (uint32 l = 0; l < lists; l++)
+	{
+		float		product = rows->scale[r] * centroids->scale[l] * (float) products[l] +
+			(rows->extra ? rows->extra[r] * centroids->extra[l] : 0.0f);
+		float		distance = c->spill.norm_sq[l] - 2.0f * product;
+
+		if (distance < least && !omen_list_retired(&c->model, l))
+		{
+			least = distance;
+			nearest = l;
+		}
+	}
+	return nearest;
+}
+
 static void
 add_batch(Calibration *c)
 {
-	if (c->rows.count > 0)
-		omen_calibrator_add(c->calibrator, &c->rows, c->list, NULL, c->norm_sq, c->lift_sq);
+	bool		spilled = *c->model.spilled != 0;
+
+	if (c->rows.count == 0)
+		return;
+	for (uint32 r = 0; r < c->rows.count; r++)
+		c->list[r] = list_in_force(c, r);
+	/* Chosen as the build chooses it; an insert's choice is another now and then. */
+	if (spilled)
+		omen_spill_assign(&c->spill, &c->rows, c->list, c->second);
+	omen_calibrator_add(c->calibrator, &c->rows, c->list, spilled ? c->second : NULL, c->norm_sq, c->lift_sq);
 	c->rows.count = 0;
 }
 
@@ -220,6 +278,8 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 	c->rows.scale[r] = omen_bytes_from_floats(c->vector, c->dim, c->rows.values + (size_t) r * c->dim);
 	c->norm_sq[r] = omen_simd->dot_f32(c->vector, c->vector, c->dim);
 	c->lift_sq[r] = point.lift_sq;
+	if (c->rows.extra != NULL)
+		c->rows.extra[r] = sqrtf(Max(point.lift_sq, 0.0f));
 	c->list[r] = listed->list;
 	if (++c->rows.count == BATCH)
 		add_batch(c);
@@ -236,7 +296,7 @@ add_rows(Calibration *c)
 	TableScanDesc scan = table_beginscan_strat(c->at.table, snapshot, 0, NULL, true, false);
 	IndexInfo  *info = BuildIndexInfo(c->at.index);
 
-	check_status(c, omen_byte_rows_init(&c->rows, &c->arena, c->dim, BATCH, 0), "");
+	check_status(c, omen_byte_rows_init(&c->rows, &c->arena, c->dim, BATCH, c->centroids.extra != NULL), "");
 	c->rows.count = 0;
 	ivf_inspect_snapshot(&c->at, snapshot);
 	read_lists(c);
@@ -309,6 +369,7 @@ vector_calibrate(PG_FUNCTION_ARGS)
 	{
 		omen_calibrator_of_strangers(c.calibrator);
 		/* An index's expressions are its owner's code. */
+		read_centroids(&c);
 		rights = ivf_take_owner_rights(c.at.table);
 		add_rows(&c);
 		ivf_give_back_rights(&rights);

@@ -8,7 +8,7 @@ SET client_min_messages = warning;
 SELECT setseed(0.6) IS NOT NULL AS seeded;
 CREATE TABLE ivf_churn_data AS SELECT id::int, a::vector(16) AS v FROM pg_temp.clustered(20000, 16, 50);
 CREATE FUNCTION pg_temp.queries(tail text) RETURNS text[] LANGUAGE sql AS $$
-	SELECT array_agg(format('SELECT id, v <-> %L FROM ivf_churn %s', v, tail)) FROM ivf_churn_data WHERE id % 1000 = 1
+	SELECT array_agg(format('SELECT id, v <-> %L FROM ivf_churn %s', v, tail)) FROM ivf_churn_data WHERE id % 200 = 1
 $$;
 CREATE TABLE ivf_churn (id int, v vector(16)) WITH (autovacuum_enabled = off);
 CREATE INDEX ivf_churn_index ON ivf_churn USING ivf (v);

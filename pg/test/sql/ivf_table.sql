@@ -8,7 +8,7 @@ SET client_min_messages = warning;
 SELECT setseed(0.3) IS NOT NULL AS seeded;
 CREATE TABLE ivf_table_data AS SELECT id::int, a::vector(8) AS v FROM pg_temp.clustered(4000, 8, 20);
 CREATE FUNCTION pg_temp.queries(form text) RETURNS text[] LANGUAGE sql AS $$
-	SELECT array_agg(format(form, v)) FROM ivf_table_data WHERE id % 400 = 1
+	SELECT array_agg(format(form, v)) FROM ivf_table_data WHERE id % 80 = 1
 $$;
 
 -- an expression: any dimensions in the column, those of the cast in the index
@@ -92,7 +92,7 @@ INSERT INTO ivf_temp SELECT * FROM ivf_table_data;
 SELECT * FROM pg_temp.compare_all(pg_temp.queries('SELECT id, v <-> %L FROM ivf_temp ORDER BY 2 LIMIT 10'), 0.91);
 COMMIT;
 BEGIN;
-INSERT INTO ivf_temp SELECT * FROM ivf_table_data WHERE id % 400 = 1;
+INSERT INTO ivf_temp SELECT * FROM ivf_table_data WHERE id % 80 = 1;
 SELECT * FROM pg_temp.compare_all(pg_temp.queries('SELECT id, v <-> %L FROM ivf_temp ORDER BY 2 LIMIT 20'), 0.91);
 ROLLBACK;
 SELECT pg_temp.plan_by(true) IS NULL AS by_index;
