@@ -113,7 +113,7 @@ SKIP:
 	is(scalar grep({ -s s/svg$/png/r } @svg), 6, 'as PNG too');
 }
 
-$said = qx(@run --dataset spectrum:64:1500 --queries 30 --seconds 0.02 --rounds 1 --targets 0.5 --no-floor \
+$said = qx(@run --dataset spectrum:64:1500 --queries 30 --seconds 0.02 --rounds 1 --targets 0.5 --no-floor \\
 	--method hnsw --m 8 --ef-construction 40 --ef-search 20,60 --vacuum 1000 2>&1);
 is($?, 0, 'bench/run --method hnsw') or diag $said;
 $results = decode_json(slurp("$dir/out/r.json"));

@@ -250,6 +250,10 @@ main(int argc, char **argv)
 	streams = (unsigned) strtoul(argv[8], NULL, 10);
 	if (streams < 1 || streams > STREAMS_MAX || (load.how == HOW_FREEZE && streams > 1))
 		return fprintf(stderr, "omendb bench: 1 to %d streams, and 1 to freeze\n", STREAMS_MAX), 2;
+	/* Synthetic rows are made as asked for; a file ends somewhere. */
+	if (strchr(argv[3], ':') == NULL && (first > load.rows.count || count > load.rows.count - first))
+		return fprintf(stderr, "omendb bench: %s has %llu rows only\n", argv[3],
+					   (unsigned long long) load.rows.count), 2;
 	pthread_barrier_init(&start, NULL, streams + 1);
 	load.start = &start;
 	for (unsigned i = 0; i < streams; i++)

@@ -25,7 +25,7 @@ def measure_vacuum(programs, dataset, options, servers, say, results):
                         "WITH (autovacuum_enabled = off)")
         programs.run("bench_load", server.conninfo, "bench_vacuum", dataset.source, "rows", 0, rows, "freeze", 1)
         programs.run("bench_load", server.conninfo, "bench_vacuum_queries", dataset.queries("queries"), "rows", 0,
-                     QUERIES, "copy", 1)
+                     min(QUERIES, options.queries), "copy", 1)
         with Connection(server.conninfo) as db:
             if options.maintenance_work_mem:
                 db.rows(f"SET maintenance_work_mem = '{options.maintenance_work_mem}'")

@@ -33,8 +33,8 @@ my ($names) = slurp_file("$FindBin::RealBin/../../Makefile") =~ /^PGVECTOR_NAMES
 my @pgvector = $names =~ /(\w+)=/g;
 is_deeply([ grep { my $name = $_; !grep { $_ eq $name } @exported } @pgvector ], [], 'functions have pgvector\'s names, too');
 $called{$_} = 1 foreach @pgvector, 'vector_index_change_hands';
-# ivf_parallel_main is where a parallel worker enters
-my @unasked = grep { !/^(Pg_magic_func|_PG_init|_init|_fini|ivf_parallel_main)$/ && !$called{s/^pg_finfo_//r} } @exported;
+# ivf_parallel_main and hnsw_parallel_main are where parallel workers enter
+my @unasked = grep { !/^(Pg_magic_func|_PG_init|_init|_fini|(?:ivf|hnsw)_parallel_main)$/ && !$called{s/^pg_finfo_//r} } @exported;
 cmp_ok(scalar(@exported), '>', 100, 'functions are exported');
 is("@unasked", '', 'nothing else is');
 $node->stop;
