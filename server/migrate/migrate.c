@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -244,13 +245,18 @@ bool
 omen_migrate_run(const OmenMigrateOptions *options, OmenMigrateReport *report, OmenComplaint *complaint)
 {
 	OmenMigration run = {
-		.options = options,.report = report,.complaint = complaint,.work = "/tmp/omendb-migrate.XXXXXX"
+		.options = options,.report = report,.complaint = complaint
 	};
+	const char *base = getenv("TMPDIR");
 	bool		done;
 
+	if (base == NULL || *base == '\0')
+		base = P_tmpdir;
+
 	memset(report, 0, sizeof(*report));
-	if (mkdtemp(run.work) == NULL)
-		return omen_complain(complaint, "cannot make a folder in /tmp");
+	if ((size_t) snprintf(run.work, sizeof(run.work), "%s/omendb-migrate.XXXXXX", base) >= sizeof(run.work) ||
+		mkdtemp(run.work) == NULL)
+		return omen_complain(complaint, "cannot make a folder in %s (TMPDIR names another place)", base);
 	done = run_steps(&run);
 	if (!done && *options->stop)
 		omen_migration_stopped(&run);

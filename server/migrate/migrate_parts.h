@@ -13,7 +13,7 @@ typedef struct OmenMigration
 	const OmenMigrateOptions *options;
 	OmenMigrateReport *report;
 	OmenComplaint *complaint;
-	char		work[64];		/* a folder of ours alone for the dump and a password file */
+	char		work[256];		/* a folder of ours alone for the dump and a password file */
 	char		snapshot[128];
 } OmenMigration;
 

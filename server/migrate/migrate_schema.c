@@ -23,7 +23,7 @@
 #include "migrate/migrate_parts.h"
 #include "postgres/child_process.h"
 
-#define PATH_BYTES 128
+#define PATH_BYTES 320
 
 static const char *
 work_path(const OmenMigration *run, const char *name, char *path)
