@@ -23,10 +23,9 @@
 #include "access/parallel.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "am/build_workers.h"
 #include "am/hnsw/hnsw_build.h"
 #include "catalog/index.h"
-#include "optimizer/optimizer.h"
-#include "optimizer/paths.h"
 #include "pgstat.h"
 #include "storage/dsm_impl.h"
 #include "storage/spin.h"
@@ -103,50 +102,6 @@ hnsw_parallel_main(dsm_segment *segment, shm_toc *toc)
 
 /* ---- the leader ---- */
 
-/* The least size of a table that is worth workers, so that its values kept out of line (TOAST) count as well. */
-static int
-least_scan_size(Relation heap)
-{
-	double		blocks = RelationGetNumberOfBlocks(heap);
-	double		toast_blocks = 0;
-
-	if (OidIsValid(heap->rd_rel->reltoastrelid))
-	{
-		Relation	toast = table_open(heap->rd_rel->reltoastrelid, AccessShareLock);
-
-		toast_blocks = RelationGetNumberOfBlocks(toast);
-		table_close(toast, AccessShareLock);
-	}
-	return blocks == 0 ? min_parallel_table_scan_size
-		: (int) (min_parallel_table_scan_size * (blocks / (blocks + toast_blocks)));
-}
-
-/*
- * As many as for any index of this table: its parallel_workers,
- * max_parallel_maintenance_workers, memory, size.  PostgreSQL looks at the
- * table's main part alone, which is small where vectors are long.
- */
-static int
-workers_wanted(HnswBuild *build)
-{
-	int			usual = min_parallel_table_scan_size;
-	int			workers = 0;
-
-	if (IsInParallelMode())
-		return 0;
-	min_parallel_table_scan_size = least_scan_size(build->heap);
-	PG_TRY();
-	{
-		workers = plan_create_index_workers(RelationGetRelid(build->heap), RelationGetRelid(build->index));
-	}
-	PG_FINALLY();
-	{
-		min_parallel_table_scan_size = usual;
-	}
-	PG_END_TRY();
-	return workers;
-}
-
 /*
  * As much shared memory as can be had without an error: containers often have
  * no more than 64 MB.  What does not fit goes to pages.
@@ -205,7 +160,7 @@ share(ParallelContext *context, uint64 key, const void *bytes, Size count)
 HnswTeam *
 hnsw_team_start(HnswBuild *build, uint64 bytes)
 {
-	int			workers = workers_wanted(build);
+	int			workers = index_build_workers(build->heap, build->index);
 	HnswTeam   *team;
 	ParallelContext *context;
 	Size		scan_bytes;

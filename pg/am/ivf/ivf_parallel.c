@@ -25,9 +25,9 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "am/build_workers.h"
 #include "am/ivf/ivf_build.h"
 #include "catalog/index.h"
-#include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "storage/buffile.h"
 #include "storage/condition_variable.h"
@@ -217,15 +217,6 @@ ivf_parallel_main(dsm_segment *segment, shm_toc *toc)
 
 /* ---- the leader ---- */
 
-/* As many as for any index of this table: its parallel_workers, max_parallel_maintenance_workers, memory. */
-static int
-workers_wanted(IvfBuild *build)
-{
-	if (build->heap == NULL || IsInParallelMode())
-		return 0;
-	return plan_create_index_workers(RelationGetRelid(build->heap), RelationGetRelid(build->index));
-}
-
 static void
 free_team(IvfTeam *team)
 {
@@ -260,7 +251,7 @@ make_shared(IvfBuild *build, ParallelContext *context, const OmenIvfMeta *meta, 
 IvfTeam *
 ivf_team_start(IvfBuild *build, const OmenIvfMeta *meta, const OmenByteRows *queries)
 {
-	int			workers = workers_wanted(build);
+	int			workers = index_build_workers(build->heap, build->index);
 	IvfTeam    *team;
 	ParallelContext *context;
 	Size		scan_bytes;

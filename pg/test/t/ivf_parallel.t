@@ -111,6 +111,18 @@ foreach my $ops ('vector_ip_ops', 'vector_cosine_ops')
 	$node->safe_psql('postgres', 'DROP INDEX ivf_parallel');
 }
 
+# ---- values out of line ----
+
+# 400 rows are 3 blocks of the table itself, and 2 MB of vectors beside it
+$node->safe_psql('postgres', 'CREATE TABLE long AS SELECT i AS id, array_fill(i::real, ARRAY[1000])::vector(1000) AS v
+	FROM generate_series(1, 400) i; VACUUM ANALYZE long');
+foreach my $method ('ivf', 'hnsw')
+{
+	cmp_ok(build("CREATE INDEX long_v ON long USING $method (v vector_l2_ops)", set => "SET min_parallel_table_scan_size = '1MB';\n"),
+		'>=', 1, '... with workers: what lies out of line counts');
+	$node->safe_psql('postgres', 'DROP INDEX long_v');
+}
+
 # ---- what goes wrong ----
 
 my ($status, $out, $err) = $node->psql('postgres', 'CREATE INDEX ivf_bad ON items USING ivf ((bad_in_worker(v)::vector(20)))');
