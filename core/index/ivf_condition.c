@@ -2,36 +2,14 @@
  * ivf_condition.c - conditions on the keys of 32 postings at a time.
  *
  * A key is what 64 bits tell of a column's value: a condition may let a row
- * pass whose value fails, never the other way.  Comparisons leave no branch
- * in the loops over a lane, so that they take a nanosecond a key or less.
+ * pass whose value fails, never the other way.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "omen/ivf.h"
 
 /* At most so many values are compared one after another; beyond, each key is looked up. */
-#define VALUES_FEW 4
-
-static uint32_t
-within(const uint64_t keys[OMEN_BLOCK_CODES], uint64_t low, uint64_t high)
-{
-	uint32_t	mask = 0;
-
-	/* Below `low` the difference wraps around to something large. */
-	for (uint32_t i = 0; i < OMEN_BLOCK_CODES; i++)
-		mask |= (uint32_t) (keys[i] - low <= high - low) << i;
-	return mask;
-}
-
-static uint32_t
-covers(const uint64_t keys[OMEN_BLOCK_CODES], uint64_t bits)
-{
-	uint32_t	mask = 0;
-
-	for (uint32_t i = 0; i < OMEN_BLOCK_CODES; i++)
-		mask |= (uint32_t) ((keys[i] & bits) == bits) << i;
-	return mask;
-}
+#define VALUES_FEW 16
 
 static int
 is_among(const OmenCondition *condition, uint64_t key)
@@ -58,7 +36,7 @@ among(const OmenCondition *condition, const uint64_t keys[OMEN_BLOCK_CODES])
 	if (condition->count <= VALUES_FEW)
 	{
 		for (uint32_t v = 0; v < condition->count; v++)
-			mask |= within(keys, condition->values[v], condition->values[v]);
+			mask |= omen_simd->keys_within(keys, condition->values[v], condition->values[v]);
 		return mask;
 	}
 	for (uint32_t i = 0; i < OMEN_BLOCK_CODES; i++)
@@ -74,12 +52,14 @@ omen_condition_mask(const OmenCondition *condition, const uint64_t keys[OMEN_BLO
 	switch (condition->kind)
 	{
 		case OMEN_WITHIN:
-			return condition->low <= condition->high ? within(keys, condition->low, condition->high) : 0;
+			if (condition->low > condition->high)
+				return 0;
+			return omen_simd->keys_within(keys, condition->low, condition->high);
 		case OMEN_AMONG:
 			return among(condition, keys);
 		case OMEN_COVERS:
 			for (uint32_t v = 0; v < condition->count; v++)
-				mask |= covers(keys, condition->values[v]);
+				mask |= omen_simd->keys_covering(keys, condition->values[v]);
 			return mask;
 	}
 	return UINT32_MAX;

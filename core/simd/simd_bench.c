@@ -216,6 +216,21 @@ run_lut_scan(const OmenSimd *t, const uint8_t *item, uint32_t dim)
 	sink = sums[0];
 }
 
+/* dim / 4 keys */
+static void
+run_keys_within(const OmenSimd *t, const uint8_t *item, uint32_t dim)
+{
+	for (uint32_t i = 0; i < dim / 4; i += OMEN_BLOCK_CODES)
+		sink += t->keys_within(AS(uint64_t, item) + i, dim, UINT64_C(1) << 63);
+}
+
+static void
+run_keys_covering(const OmenSimd *t, const uint8_t *item, uint32_t dim)
+{
+	for (uint32_t i = 0; i < dim / 4; i += OMEN_BLOCK_CODES)
+		sink += t->keys_covering(AS(uint64_t, item) + i, dim);
+}
+
 static void
 run_dot_u4_i16(const OmenSimd *t, const uint8_t *item, uint32_t dim)
 {
@@ -249,6 +264,8 @@ static const struct
 	{"f16_from_f32", run_f16_from_f32, 4, 1},
 	{"hamming_bits", run_hamming_bits, 0.125, 1},
 	{"jaccard_bits", run_jaccard_bits, 0.125, 1},
+	{"keys_within", run_keys_within, 2, 1},
+	{"keys_covering", run_keys_covering, 2, 1},
 	{"lut_scan", run_lut_scan, 4, OMEN_BLOCK_CODES},
 	{"dot_u4_i16", run_dot_u4_i16, 0.5, 1},
 	{"dot_u8_i16", run_dot_u8_i16, 1, 1},

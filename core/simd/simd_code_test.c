@@ -54,6 +54,40 @@ test_bits(const OmenSimd *table)
 	}
 }
 
+/* Keys and bounds about the ends of 64 bits and in the middle, where a comparison of signed numbers turns. */
+static uint64_t
+some_key(void)
+{
+	static const uint64_t corners[] = {0, UINT64_C(1) << 63, UINT64_MAX};
+
+	return random_between(0, 3) == 0 ? random_u64() : corners[random_between(0, 2)] + (uint64_t) random_between(-2, 2);
+}
+
+static void
+test_keys(const OmenSimd *table)
+{
+	for (int round = 0; round < 20000; round++)
+	{
+		uint64_t   *keys = guarded(0, OMEN_BLOCK_CODES * sizeof(uint64_t));
+		uint64_t	a = some_key();
+		uint64_t	b = some_key();
+		uint64_t	low = a < b ? a : b;
+		uint64_t	high = a < b ? b : a;
+		uint64_t	bits = random_u64() & random_u64() & random_u64() & random_u64();
+		uint32_t	within = 0;
+		uint32_t	covering = 0;
+
+		for (uint32_t i = 0; i < OMEN_BLOCK_CODES; i++)
+		{
+			keys[i] = some_key() | (random_between(0, 2) == 0 ? bits : 0);
+			within |= (uint32_t) (keys[i] >= low && keys[i] <= high) << i;
+			covering |= (uint32_t) ((~keys[i] & bits) == 0) << i;
+		}
+		check(table->keys_within(keys, low, high) == within, "keys_within in round %d", round);
+		check(table->keys_covering(keys, bits) == covering, "keys_covering in round %d", round);
+	}
+}
+
 /* Ascending indexes below `limit`, each taken with probability one in `one_in`. */
 static uint32_t
 fill_sparse(int32_t *index, float *value, uint32_t limit, int one_in)
@@ -295,6 +329,7 @@ test_codes(const OmenSimd *table)
 {
 	run_table_test("bits", test_bits, table);
 	run_table_test("sparse inner product", test_sparse, table);
+	run_table_test("32 keys against a condition", test_keys, table);
 	run_table_test("lookup scan", test_lut_scan, table);
 	run_table_test("tables of a query", test_query_tables, table);
 	run_table_test("inner products of 4 and 8-bit codes", test_code_dots, table);

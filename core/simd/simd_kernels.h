@@ -30,6 +30,8 @@
 										uint64_t *both, uint64_t *either); \
 	float		omen_dot_sparse_##isa(const int32_t *index_a, const float *value_a, uint32_t count_a, \
 									  const int32_t *index_b, const float *value_b, uint32_t count_b); \
+	uint32_t	omen_keys_within_##isa(const uint64_t keys[OMEN_BLOCK_CODES], uint64_t low, uint64_t high); \
+	uint32_t	omen_keys_covering_##isa(const uint64_t keys[OMEN_BLOCK_CODES], uint64_t bits); \
 	void		omen_lut_fill_##isa(const float *query, uint32_t dim, float inverse, uint8_t *lut); \
 	void		omen_i16_from_f32_##isa(int16_t *out, const float *in, float inverse, uint32_t dim); \
 	void		omen_lut_scan_##isa(const uint8_t *lut, const uint8_t *codes, uint32_t positions, \

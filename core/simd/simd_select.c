@@ -37,6 +37,8 @@
 	.hamming_bits = omen_hamming_bits_##isa, \
 	.jaccard_bits = omen_jaccard_bits_##isa, \
 	.dot_sparse = omen_dot_sparse_##sparse, \
+	.keys_within = omen_keys_within_##isa, \
+	.keys_covering = omen_keys_covering_##isa, \
 	.lut_fill = omen_lut_fill_##isa, \
 	.i16_from_f32 = omen_i16_from_f32_##isa, \
 	.lut_scan = omen_lut_scan_##isa, \

@@ -80,6 +80,13 @@ typedef struct OmenSimd
 	float		(*dot_sparse) (const int32_t *index_a, const float *value_a, uint32_t count_a,
 							   const int32_t *index_b, const float *value_b, uint32_t count_b);
 
+	/* ---- keys of columns beside the vector, 32 at a time ---- */
+
+	/* Bit i: low <= keys[i] <= high, where low <= high. */
+	uint32_t	(*keys_within) (const uint64_t keys[OMEN_BLOCK_CODES], uint64_t low, uint64_t high);
+	/* Bit i: keys[i] has all of these bits. */
+	uint32_t	(*keys_covering) (const uint64_t keys[OMEN_BLOCK_CODES], uint64_t bits);
+
 	/* ---- RaBitQ ----
 	 *
 	 * A query's tables.  lut_fill writes `dim` x 4 entries (dim is a multiple
