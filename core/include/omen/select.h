@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-/* Keys are never NaN. */
+/* Keys are never NaN; no two items of an array are alike in both. */
 typedef struct OmenKeyed
 {
 	float		key;
