@@ -14,8 +14,8 @@
 /* What is compared: the codes scanned to find such a share of the nearest so many in the whole. */
 #define SPILL_K 10
 #define SPILL_LEVEL 0.97f
-/* A second posting a row is worth its space when no more than this part of the scan is left. */
-#define SPILL_COST_MAX 0.6
+/* A second posting a row doubles what must be in memory: worth it when no more than this part of the scan is left. */
+#define SPILL_COST_MAX 0.4
 
 typedef struct SpillTrial
 {
@@ -49,6 +49,18 @@ find_spread(SpillTrial *trial, const uint32_t *list)
 	}
 	for (uint32_t l = 0; l < trial->model->lists; l++)
 		start[l].spread = start[l].count ? (float) (trial->spread[l] / start[l].count) : 0.0f;
+}
+
+/* As long as the lists will be of all rows: what opening a list costs does not grow with it. */
+static void
+count_postings(OmenListStart *start, uint32_t lists, const uint32_t *list, size_t postings, double share)
+{
+	for (uint32_t l = 0; l < lists; l++)
+		start[l].count = 0;
+	for (size_t i = 0; i < postings; i++)
+		start[list[i]].count++;
+	for (uint32_t l = 0; l < lists; l++)
+		start[l].count = (uint32_t) (start[l].count / share);
 }
 
 OmenStatus
@@ -99,8 +111,7 @@ omen_ivf_spill_pays(OmenIvfModel *model, const OmenByteRows *sample, const OmenB
 	find_spread(&trial, list);
 	for (uint32_t side = 0; side < 2; side++)
 	{
-		for (uint32_t r = 0; r < sample->count && side == 1; r++)
-			model->start[list[sample->count + r]].count++;
+		count_postings(model->start, lists, list, (size_t) sample->count * (side + 1), share);
 		status = omen_calibrator_cost(calibrator, model, side, k, SPILL_LEVEL, scratch, &cost[side]);
 		if (status != OMEN_OK)
 			return status;
