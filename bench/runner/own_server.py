@@ -49,6 +49,15 @@ class OwnServer:
         self._write_settings()
         self._command("pg_ctl", "-D", self._data, "-l", os.path.join(self._data, "server.log"), "-w", "start")
 
+    @property
+    def folder(self):
+        return self._folder
+
+    @property
+    def pid(self):
+        with open(os.path.join(self._data, "postmaster.pid"), encoding="utf-8") as file:
+            return int(file.readline())
+
     def _command(self, program, *arguments):
         ended = subprocess.run([*self._as_user, os.path.join(self._bin, program), *arguments], cwd=self._folder,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
