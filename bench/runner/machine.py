@@ -56,6 +56,8 @@ def describe_machine():
         "processors": len(os.sched_getaffinity(0)),
         "memory_bytes": int(first("/proc/meminfo", r"^MemTotal:\s+(\d+) kB") or 0) * 1024,
         "system": platform.system(),
+        "huge_pages": int(first("/proc/meminfo", r"^HugePages_Total:\s+(\d+)") or 0) > 0 or
+                      first("/sys/kernel/mm/transparent_hugepage/shmem_enabled", r"\[(\w+)\]") in ("always", "force"),
         "load": os.getloadavg()[0],
     }
 
