@@ -2,12 +2,9 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
-import contextlib
 import os
 import platform
 import re
-import subprocess
-import sys
 
 from .postgres import Connection
 
@@ -17,29 +14,6 @@ SETTINGS = [
     "max_parallel_workers", "work_mem", "wal_level", "max_wal_size", "fsync", "full_page_writes",
     "synchronous_commit", "autovacuum", "jit", "huge_pages", "effective_cache_size", "random_page_cost",
 ]
-
-
-# Ends by itself when who started it is gone.
-SPIN = """
-import os, sys
-os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-parent = int(sys.argv[1])
-while os.getppid() == parent:
-    sum(range(1000))
-"""
-
-
-@contextlib.contextmanager
-def awake(wanted):
-    """Keeps every processor busy with work that gives way to any other, so that none falls asleep."""
-    spinners = [subprocess.Popen([sys.executable, "-c", SPIN, str(os.getpid())]) for _ in os.sched_getaffinity(0)
-                if wanted]
-    try:
-        yield
-    finally:
-        for spinner in spinners:
-            spinner.kill()
-            spinner.wait()
 
 
 def describe_machine():
