@@ -15,6 +15,8 @@ PAGE_BYTES = 8192
 RECALL_ENOUGH = 0.995       # a sweep ends here
 REFINEMENTS = 3             # values tried between the last that misses a target and the first that meets it
 BUFFER_QUERIES = 50
+CODE_FACTORS = 12           # bytes of a posting beside its code
+RECORD_HEAD = 48            # of a row record beside its code, about
 
 # Times queries where no client is in the way.  The vectors come out of one
 # array: reading them from a table would be counted too.
@@ -170,14 +172,28 @@ class Measurement:
             if statements:
                 db.rows(statements)
             db.rows(f"PREPARE q(vector) AS {search_sql(dataset.metric, k)}")
-            pages, used = 0, True
+            pages, used, scans = 0, True, []
             queries = db.rows(f"SELECT embedding FROM bench_queries ORDER BY id LIMIT {BUFFER_QUERIES}")
             for (query,) in queries:
                 plan = "\n".join(r[0] for r in db.rows(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE q('{query}')"))
                 used = used and "bench_idx" in plan
                 touched = next(line for line in plan.splitlines() if "Buffers:" in line)
                 pages += sum(int(part.split("=")[1]) for part in touched.split() if part.startswith(("hit=", "read=")))
-        return {"index_used": used, "bytes_touched": round(pages * PAGE_BYTES / len(queries))}
+                if "USING ivf" in index.definition:
+                    scans.append([int(n) for n in db.rows(
+                        "SELECT codes_scanned, records_read, rows_fetched FROM vector_last_scan()")[0]])
+            found = {"index_used": used, "bytes_touched": round(pages * PAGE_BYTES / len(queries))}
+            if scans:
+                lists = int(db.value("SELECT max(probes) FROM vector_index_calibration('bench_idx')"))
+                found["bytes_read"] = self._bytes_read(lists, *(statistics.mean(column) for column in zip(*scans)))
+        return found
+
+    def _bytes_read(self, lists, codes, records, rows):
+        """What an ivf search cannot do without reading, by the formats' sizes (pg/page/README.md)."""
+        code = self.dataset.dim / 8 + CODE_FACTORS
+        return {"centroids": round(lists * code), "codes": round(codes * code),
+                "records": round(records * (self.dataset.dim / 2 + RECORD_HEAD)),
+                "rows": round(rows * self.dataset.dim * 4)}
 
     def inside(self, server, index, settings, k, seconds):
         """Microseconds a query takes inside the server, by the clock and on the processor (None if not to be known)."""

@@ -127,6 +127,21 @@ def vacuum_table(results):
                     rows)
 
 
+def nearness_table(results):
+    """How near our searches come to what they must read at the speed of this machine's memory, plus the cheapest query."""
+    rows = []
+    for key, servers in best_entries(results).items():
+        entry = servers.get("omendb", {})
+        if "bytes_read" not in entry:
+            continue
+        parts = entry["bytes_read"]
+        floor = sum(parts.values()) / results["floor"]["DRAM_gb_per_s"] / 1e3 + results["floor"]["trivial_query_us"]
+        rows.append([key[0], key[1], key[2], key[3], key[4] or "", *(f"{b / 1e3:.0f}" for b in parts.values()),
+                     f"{floor:.0f}", f"{entry['p50_us']:.0f}", _times(entry["p50_us"] / floor)])
+    return markdown(["dataset", "queries", "k", "target", "buffers", "kB of centroids", "codes", "records", "rows",
+                     "floor µs", "p50 µs", "of the floor"], rows)
+
+
 def floor_table(results):
     return markdown(["limit of this machine", "measured"], [[n, v] for n, v in results["floor"].items()])
 
@@ -144,6 +159,7 @@ def sections(results):
         found.append(("Deleted rows going out of an index", vacuum_table(results)))
     if results["floor"]:
         found.append(("The floor", floor_table(results)))
+        found.append(("How near to it", nearness_table(results)))
     return found
 
 
