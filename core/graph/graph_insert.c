@@ -21,8 +21,9 @@
 #define TWINS_LOOKED_AT 4
 /* A full list that takes one more loses one in so many. */
 #define THINNED_BY 8
-/* Candidates for mending a node's links, nearest first. */
-#define REPAIR_CANDIDATES 96
+/* Neighbours are sought anew for a node that has lost more than one link in so many, or more than so many. */
+#define SEARCH_WHEN_LOST 6
+#define PASSED_MAX 8
 
 typedef struct Links
 {
@@ -386,53 +387,81 @@ read_links(OmenGraphWork *work, uint32_t level, uint32_t number, uint8_t *own, L
 	return 1;
 }
 
-/* Candidates: what the node links to and, past the dead, what those link to.  Returns how many links are dead. */
+/* Candidates: the live that the node links to.  Those that are not live go to `dead`. */
 static OmenStatus
-collect_past_dead(OmenGraphWork *work, uint32_t level, uint32_t number, const Links *links, uint32_t *dead)
+collect_live(OmenGraphWork *work, uint32_t level, uint32_t number, const Links *links, Links *dead)
 {
 	OmenGraphBuild *build = work->build;
-	Links		further;
-	int			live;
 
-	*dead = 0;
-	build->count = 0;
+	dead->count = 0;
+	if (room_for_candidates(work, build->count + links->count) != OMEN_OK)
+		return OMEN_NO_MEMORY;
 	for (uint32_t i = 0; i < links->count; i++)
 	{
-		if (room_for_candidates(work, build->count + 1 + OMEN_GRAPH_LINKS_MAX) != OMEN_OK)
-			return OMEN_NO_MEMORY;
-		if (read_links(work, level, links->to[i], NULL, &further, &live) && live)
-		{
-			if (links->to[i] != number && !is_among(build->numbers, build->count, links->to[i]))
-				add_candidate(work, build->own_query, level, links->to[i], NAN);
+		uint32_t	before = build->count;
+
+		if (links->to[i] == number || is_among(build->numbers, build->count, links->to[i]))
 			continue;
-		}
-		(*dead)++;
-		for (uint32_t j = 0; j < further.count; j++)
-			if (further.to[j] != number && !is_among(build->numbers, build->count, further.to[j]))
-				add_candidate(work, build->own_query, level, further.to[j], NAN);
+		add_candidate(work, build->own_query, level, links->to[i], NAN);
+		if (build->count == before)
+			dead->to[dead->count++] = links->to[i];
 	}
 	return OMEN_OK;
 }
 
-/* Candidates from a search: for a node that has lost all its neighbours. */
+/* More candidates: what the dead link to. */
 static OmenStatus
-collect_by_search(OmenGraphWork *work, uint32_t level, uint32_t number, OmenGraphEntry entry)
+collect_past_dead(OmenGraphWork *work, uint32_t level, uint32_t number, const Links *dead)
+{
+	OmenStatus	status = OMEN_OK;
+	Links		further;
+	Links		none;
+	int			live;
+
+	for (uint32_t i = 0; i < dead->count && status == OMEN_OK; i++)
+		if (read_links(work, level, dead->to[i], NULL, &further, &live))
+			status = collect_live(work, level, number, &further, &none);
+	return status;
+}
+
+/*
+ * More candidates, from a search such as an insertion makes.  When that does not
+ * come across the node itself, *from is the nearest that it found instead: where
+ * searches for what lies here end.
+ */
+static OmenStatus
+collect_by_search(OmenGraphWork *work, uint32_t level, uint32_t number, OmenGraphEntry entry, uint32_t *from)
 {
 	OmenGraphBuild *build = work->build;
-	OmenGraphEntries reached;
-	OmenStatus	status = omen_graph_descend(work, build->own_query, entry, level, &reached);
+	OmenGraphEntries reached = {0};
+	OmenStatus	status = OMEN_OK;
 
+	if (entry.level >= level)
+		status = omen_graph_descend(work, build->own_query, entry, level, &reached);
 	if (status == OMEN_OK)
 		status = omen_graph_search_level(work, build->own_query, level, &reached, work->ef_construction);
 	if (status == OMEN_OK)
-		status = room_for_candidates(work, work->hit_count);
+		status = room_for_candidates(work, build->count + work->hit_count);
 	if (status != OMEN_OK)
 		return status;
-	build->count = 0;
+	*from = work->hit_count > 0 ? work->hits[0].number : OMEN_GRAPH_NONE;
 	for (uint32_t i = 0; i < work->hit_count; i++)
-		if (work->hits[i].number != number)
+		if (work->hits[i].number == number)
+			*from = OMEN_GRAPH_NONE;
+		else if (!is_among(build->numbers, build->count, work->hits[i].number))
 			add_candidate(work, build->own_query, level, work->hits[i].number, work->hits[i].distance);
 	return OMEN_OK;
+}
+
+/*
+ * What the dead link to is near them, not near the node: it stands in for a few
+ * links.  For a node that has lost more, and for upper ones, which are few and
+ * lead to whole clusters, neighbours are sought as for a new one.
+ */
+static int
+wants_search(uint32_t level, uint32_t links, uint32_t dead)
+{
+	return level > 0 || dead * SEARCH_WHEN_LOST > links || dead > PASSED_MAX || links == 0;
 }
 
 OmenStatus
@@ -441,38 +470,38 @@ omen_graph_repair(OmenGraphWork *work, uint32_t level, uint32_t number, OmenGrap
 	OmenGraphBuild *build = work->build;
 	Links	   *chosen = &build->links[0];
 	Links		was;
-	uint32_t	dead;
+	Links		dead;
+	uint32_t	from;
+	OmenStatus	status;
 	int			live;
+	int			linked;
 
 	do
 	{
-		OmenStatus	status;
+		from = OMEN_GRAPH_NONE;
 
 		if (!read_links(work, level, number, build->own, &was, &live) || !live)
 			return OMEN_OK;
 		work->space.query_of(&work->space, build->own, build->own_query);
-		status = collect_past_dead(work, level, number, &was, &dead);
-		if (status == OMEN_OK && dead == 0 && was.count > 0)
+		build->count = 0;
+		status = collect_live(work, level, number, &was, &dead);
+		if (status == OMEN_OK && dead.count == 0 && was.count > 0)
 			return OMEN_OK;
-		if (status == OMEN_OK && build->count == 0 && entry.level >= level && entry.number != OMEN_GRAPH_NONE)
-			status = collect_by_search(work, level, number, entry);
+		if (status == OMEN_OK)
+			status = wants_search(level, was.count, dead.count)
+				? collect_by_search(work, level, number, entry, &from)
+				: collect_past_dead(work, level, number, &dead);
 		if (status != OMEN_OK)
 			return status;
-		omen_sort_keyed(build->candidates, build->count);
-		if (build->count > REPAIR_CANDIDATES)
-			build->count = REPAIR_CANDIDATES;
 		choose(work, omen_graph_room(work->m, level) - omen_graph_room(work->m, level) / THINNED_BY, chosen);
 		if (chosen->count == 0 && was.count == 0)
 			return OMEN_OK;
 	} while (!work->store.change_links(work->store.context, level, number, was.to, was.count,
 									   chosen->to, chosen->count));
-	for (uint32_t i = 0; i < chosen->count; i++)
-	{
-		int			linked;
-
-		if (!is_among(was.to, was.count, chosen->to[i]) &&
-			link_back(work, level, chosen->to[i], number, 0, &linked) != OMEN_OK)
-			return OMEN_NO_MEMORY;
-	}
-	return OMEN_OK;
+	for (uint32_t i = 0; i < chosen->count && status == OMEN_OK; i++)
+		if (!is_among(was.to, was.count, chosen->to[i]))
+			status = link_back(work, level, chosen->to[i], number, 0, &linked);
+	if (from != OMEN_GRAPH_NONE && status == OMEN_OK)
+		status = link_back(work, level, from, number, 1, &linked);
+	return status;
 }

@@ -317,15 +317,63 @@ static void
 test_many_dead_at_once(void **state)
 {
 	OmenRandom	random = {seed};
-	float	   *rows = random_rows(3100, DIM, 40, &random);
+	float	   *rows = random_rows(7000, DIM, 40, &random);
+	const float *queries = rows + 6000 * DIM;
 	TestGraph	graph;
+	TestGraph	fresh;
+	double		left;
+	double		anew;
 
-	build_graph(&graph, rows, 3000);
-	for (uint32_t i = 0; i < 3000; i++)
-		if (i % 10 < 7)
+	build_graph(&graph, rows, 6000);
+	for (uint32_t i = 0; i < 6000; i++)
+		if (i < 4500)
 			set_state(&graph, i, OMEN_NODE_DEAD);
 	take_out_dead(&graph);
-	assert_true(recall(&graph, rows + 3000 * DIM, 100, 60) > 0.95);
+	build_graph(&fresh, rows + 4500 * DIM, 1500);
+	left = recall(&graph, queries, 1000, 20);
+	anew = recall(&fresh, queries, 1000, 20);
+	printf("# recall of a quarter left %.4f, of a new graph %.4f\n", left, anew);
+	assert_true(left > anew - 0.008);
+	omen_arena_reset(&graph.arena);
+	omen_arena_reset(&fresh.arena);
+	free(rows);
+}
+
+/* A cluster that no link leads to is found again once a few of its nodes are mended. */
+static void
+test_lost_cluster(void **state)
+{
+	enum {COUNT = 2000, CLUSTER = 100};
+	OmenRandom	random = {seed};
+	float	   *rows = random_rows(COUNT, DIM, 20, &random);
+	TestGraph	graph;
+	uint32_t	found = 0;
+
+	/* far from all others */
+	for (uint32_t i = 0; i < CLUSTER * DIM; i++)
+		rows[i] = 50 + random_normal(&random);
+	build_graph(&graph, rows, COUNT);
+	for (uint32_t u = 0; u < omen_graph_item_count(graph.memory, OMEN_GRAPH_UPPER); u++)
+	{
+		OmenGraphNode *upper = omen_graph_item(graph.memory, OMEN_GRAPH_UPPER, u);
+
+		if (upper->base < FIRST + CLUSTER)
+			upper->state = OMEN_NODE_FREE;
+		else
+			omen_graph_memory_set_entry(graph.memory, (OmenGraphEntry) {u, upper->level});
+	}
+	for (uint32_t i = CLUSTER; i < COUNT; i++)
+		for (uint32_t l = 0; l < node_at(&graph, i)->link_count; l++)
+			if (omen_graph_links(node_at(&graph, i))[l] < FIRST + CLUSTER)
+				omen_graph_links(node_at(&graph, i))[l] = FIRST + i;
+	assert_int_equal(omen_graph_search(&graph.work, rows, omen_graph_memory_entry(graph.memory), 40), OMEN_OK);
+	for (uint32_t h = 0; h < graph.work.hit_count; h++)
+		found += graph.work.hits[h].number < FIRST + CLUSTER;
+	assert_int_equal(found, 0);
+	for (uint32_t i = 0; i < CLUSTER / 4; i++)
+		set_state(&graph, i, OMEN_NODE_DEAD);
+	take_out_dead(&graph);
+	assert_true(recall(&graph, rows, CLUSTER / 4, 40) > 0.97);
 	omen_arena_reset(&graph.arena);
 	free(rows);
 }
@@ -576,6 +624,7 @@ main(void)
 		cmocka_unit_test(test_equal_vectors_share_a_node),
 		cmocka_unit_test(test_churn_keeps_recall),
 		cmocka_unit_test(test_many_dead_at_once),
+		cmocka_unit_test(test_lost_cluster),
 		cmocka_unit_test(test_all_dead),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_out_of_memory),
