@@ -4,7 +4,8 @@
  * Goal: a mask says of each of 32 keys what a comparison one by one says, for
  * every kind and for values at the ends of 64 bits; a search with conditions
  * finds exactly the rows that meet all of them, packed and in tails, nearest
- * first, and looks at the codes of no others; damaged pages of keys are told.
+ * first, and looks at the codes of no others; digests rule out no list that has
+ * such a row, and many of those that have none; damaged pages of keys are told.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -123,6 +124,25 @@ build(MemoryIndex *index, uint32_t keys)
 	return rows;
 }
 
+typedef struct ListRows
+{
+	const OmenCondition *condition;
+	const MemoryIndex *index;
+	uint32_t	met;
+} ListRows;
+
+static OmenStatus
+count_row(void *context, uint32_t list, const uint8_t *posting)
+{
+	ListRows   *rows = context;
+	uint64_t	key;
+
+	memcpy(&key, posting + omen_sign_code_bytes(rows->index->model.dim_padded) +
+		   rows->condition->column * OMEN_KEY_BYTES, sizeof(key));
+	rows->met += (uint32_t) meets(rows->condition, key);
+	return OMEN_OK;
+}
+
 static void
 test_filtered_search(void **state)
 {
@@ -154,7 +174,7 @@ test_filtered_search(void **state)
 			assert_int_equal(search.hit_count, qualify);
 			for (uint32_t h = 0; h < search.hit_count; h++)
 				assert_true(row_meets(conditions + first, count, row_of_tid(search.hits[h].tid)));
-			assert_int_equal(search.stats.keys_tested, count > 0 ? ROWS : 0);
+			assert_int_equal(search.stats.keys_tested + search.stats.keys_spared, count > 0 ? ROWS : 0);
 			assert_int_equal(search.stats.keys_passed, count > 0 ? qualify : 0);
 			/* Blocks with none that passes are not scanned. */
 			assert_true(count == 0 || search.stats.codes_scanned <= (uint64_t) qualify * 32);
@@ -169,6 +189,98 @@ test_filtered_search(void **state)
 	assert_int_equal(index.held, 0);
 	memory_index_free(&index);
 	free(rows);
+}
+
+/* A digest never rules out a list that has such a row, and most of those that have none. */
+static void
+test_digests(void **state)
+{
+	OmenRandom	random = {seed + 3};
+	MemoryIndex index;
+	float	   *rows = random_rows(ROWS, DIM, 10, &random);
+	uint8_t		possible[200];
+	uint32_t	ruled_out = 0;
+	uint32_t	empty = 0;
+
+	assert_int_equal(memory_index_build(&index, rows, ROWS, DIM, 2, OMEN_L2, 100, 5), OMEN_OK);
+	for (uint32_t round = 0; round < 400; round++)
+	{
+		uint64_t	values[3];
+		OmenCondition condition = {
+			.kind = round % 2 ? OMEN_WITHIN : OMEN_AMONG,
+			.column = round / 2 % 2,
+			.values = values,
+			.count = 3,
+		};
+		const OmenFilter filter = {.conditions = &condition, .count = 1};
+
+		for (uint32_t v = 0; v < 3; v++)
+			values[v] = omen_random_below(&random, 1000);
+		qsort(values, 3, sizeof(uint64_t), compare_keys);
+		/* One value, up to that which no value has, few at the end of all, any number. */
+		condition.low = round % 8 == 5 ? 0 : values[0];
+		condition.high = round % 8 == 1 ? values[0] : round % 8 == 3 ? UINT64_MAX :
+			round % 8 == 5 ? values[0] % 10 : values[1];
+		omen_digest_test(&index.model, &filter, possible);
+		for (uint32_t l = 0; l < index.model.lists; l++)
+		{
+			ListRows	has = {.condition = &condition, .index = &index};
+			OmenError	err;
+
+			assert_int_equal(omen_ivf_unpack(&index.model, &index.meta, memory_index_store(&index), &index.arena, l,
+											 count_row, &has, &err), OMEN_OK);
+			assert_true(has.met == 0 || possible[l]);
+			empty += has.met == 0;
+			ruled_out += !possible[l];
+		}
+	}
+	assert_true(ruled_out > empty / 2);
+	memory_index_free(&index);
+	free(rows);
+}
+
+/* NULL's key is in no range, and no list with NULLs is the less told by its least and greatest. */
+static void
+test_digest_of_null(void **state)
+{
+	OmenIvfModel model = {.lists = 2, .keys = 1};
+	OmenIvfMeta meta = {.keys = 1};
+	OmenArena	arena;
+	const uint64_t keys[] = {70, UINT64_MAX, 90};
+	OmenCondition condition = {.kind = OMEN_WITHIN};
+	const OmenFilter filter = {.conditions = &condition, .count = 1};
+	static const struct
+	{
+		uint64_t	low;
+		uint64_t	high;
+		uint8_t		first;
+		uint8_t		second;
+	}			ranges[] = {
+		{0, 69, 0, 0}, {91, UINT64_MAX - 1, 0, 0}, {80, 85, 1, 0}, {UINT64_MAX, UINT64_MAX, 1, 0},
+		{0, UINT64_MAX, 1, 1}
+	};
+
+	omen_arena_init(&arena);
+	assert_int_equal(omen_digests_begin(&model, &meta, 3, &arena), OMEN_OK);
+	assert_int_equal(meta.digest_words, 1);
+	for (uint32_t i = 0; i < 3; i++)
+		omen_digest_add(&model, 0, (const uint8_t *) &keys[i]);
+	for (size_t r = 0; r < sizeof(ranges) / sizeof(ranges[0]); r++)
+	{
+		uint8_t		possible[2];
+
+		condition.low = ranges[r].low;
+		condition.high = ranges[r].high;
+		omen_digest_test(&model, &filter, possible);
+		assert_int_equal(possible[0], ranges[r].first);
+		assert_int_equal(possible[1], ranges[r].second);
+	}
+	for (uint32_t i = 0; i < 3; i++)
+	{
+		assert_true(omen_digest_has(&model, 0, (const uint8_t *) &keys[i]));
+		assert_false(omen_digest_has(&model, 1, (const uint8_t *) &keys[i]));
+	}
+	omen_arena_reset(&arena);
 }
 
 static void
@@ -210,6 +322,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_masks),
 		cmocka_unit_test(test_filtered_search),
+		cmocka_unit_test(test_digests),
+		cmocka_unit_test(test_digest_of_null),
 		cmocka_unit_test(test_damaged_pages),
 	};
 

@@ -441,7 +441,7 @@ test_out_of_memory(void **state)
 			refusals++;
 			/* With memory again, the same search goes on where it can. */
 			failing.left = 1000;
-			if (n > 6)
+			if (n > 7)
 			{
 				assert_int_equal(omen_ivf_search_run(&search, OMEN_K_ALL, omen_ivf_fixed_effort(6)), OMEN_OK);
 				assert_int_equal(search.hit_count, count);

@@ -7,7 +7,9 @@
  * But the share near the query may be another than farther away: with the rows
  * that pass all on the other side of the table, going by it would end too
  * early.  So the search goes on without news for as many lists again as it has
- * looked at, and with a wider stop threshold.
+ * looked at, and with a wider stop threshold where all of them are far.  Lists
+ * that the digests of keys rule out (ivf_digest.c) are no lists to it, nor their
+ * rows rows.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -73,6 +75,15 @@ room_for_masks(OmenIvfSearch *search, uint32_t blocks)
 	return search->masks ? OMEN_OK : omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
 }
 
+/* The baseline has no instruction for it, and the compiler would call a function. */
+static inline uint32_t
+bits_set(uint32_t mask)
+{
+	mask -= mask >> 1 & 0x55555555;
+	mask = (mask & 0x33333333) + (mask >> 2 & 0x33333333);
+	return ((mask + (mask >> 4)) & 0x0F0F0F0F) * 0x01010101 >> 24;
+}
+
 OmenStatus
 omen_ivf_test_list(OmenIvfSearch *search, uint32_t list, uint32_t *passed)
 {
@@ -101,7 +112,7 @@ omen_ivf_test_list(OmenIvfSearch *search, uint32_t list, uint32_t *passed)
 			mask &= omen_condition_mask(&filter->conditions[c], keys);
 		}
 		search->masks[b] = mask;
-		*passed += (uint32_t) __builtin_popcount(mask);
+		*passed += bits_set(mask);
 	}
 	release_lanes(search, &reader);
 	search->stats.keys_tested += count;
@@ -126,10 +137,38 @@ omen_ivf_test_posting(OmenIvfSearch *search, const uint8_t *keys)
 	return passes;
 }
 
+void
+omen_ivf_leave_out_lists(OmenIvfSearch *search)
+{
+	const OmenIvfModel *model = search->model;
+
+	omen_digest_test(model, &search->filter, search->possible);
+	for (uint32_t l = 0; l < model->lists; l++)
+		search->stats.keys_spared += search->possible[l] ? 0 : model->start[l].count;
+	if (!search->meta.has_tails)
+		omen_ranking_only(&search->ranking, model, search->possible);
+}
+
 /* ---- how far ---- */
 
-/* Added to the stop threshold: without it 0.87 of the true ten were found of rows that begin far away. */
-#define SCATTER_Z 0.05f
+/*
+ * A query farther from all lists that have rows for it than rows are from
+ * their own: neighbours of such a stranger lie more scattered, and it gets a
+ * wider stop threshold, by so much when it is twice as far or more.  Without,
+ * 0.87 of the true ten were found of rows that begin far away.
+ */
+#define SCATTER_Z 0.1f
+#define STRANGE_FROM 1.2f
+
+/* 0 for a query from among the rows, 1 for a stranger to them. */
+static float
+strangeness(const OmenIvfSearch *search)
+{
+	float		spread = search->model->calibration->spread;
+	float		far = spread > 0 ? search->ranking.ranks[0].distance / spread - STRANGE_FROM : 0;
+
+	return fminf(fmaxf(far, 0), 1);
+}
 
 OmenIvfEffort
 omen_ivf_filter_effort(const OmenIvfSearch *search, uint32_t k, uint32_t done)
@@ -141,8 +180,8 @@ omen_ivf_filter_effort(const OmenIvfSearch *search, uint32_t k, uint32_t done)
 	OmenIvfEffort effort = omen_ivf_effort(search->model, among < UINT32_MAX ? (uint32_t) among : UINT32_MAX,
 										   filter->recall, filter->grown);
 
-	/* At least that for k, and more: rows far away lie more scattered than the nearest of many. */
-	effort.stop_z = fmaxf(effort.stop_z, least.stop_z) + SCATTER_Z;
+	/* At least that for k. */
+	effort.stop_z = fmaxf(effort.stop_z, least.stop_z) + SCATTER_Z * strangeness(search);
 	effort.reach = fmaxf(effort.reach, least.reach);
 	if (effort.patience > 0)
 		effort.patience = (effort.patience > least.patience ? effort.patience : least.patience) + done;

@@ -9,6 +9,12 @@
 #include "omen/ivf.h"
 
 /*
+ * Leaves out of the ranking the lists whose digests tell that none of their
+ * postings passes; lists that may have some in a tail keep their rank for those.
+ */
+void		omen_ivf_leave_out_lists(OmenIvfSearch *search);
+
+/*
  * Tests the keys of a list's packed postings: search->masks gets a bit for
  * each that meets all conditions.  *passed is how many do.
  */

@@ -25,7 +25,7 @@ OmenStatus	omen_search_page(OmenIvfSearch *search, uint32_t block, OmenPageKind 
 OmenStatus	omen_search_grow(OmenIvfSearch *search, void **items, uint32_t *room, uint32_t need,
 							 size_t item_bytes, uint32_t used);
 
-/* Has the pages of a list's packed part on their way while another list is scanned. */
+/* Has what will be read of a list's packed part on its way: codes, with a filter first the keys (ivf_expect.c). */
 void		omen_search_expect(OmenIvfSearch *search, uint32_t list);
 
 /* Notes in search->scanned what passes of a list, which is at this distance (of no use to a range). */

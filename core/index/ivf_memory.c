@@ -248,6 +248,9 @@ memory_index_build_with(MemoryIndex *index, const float *rows, uint32_t count, u
 	index->model.key_start = index->key_start;
 	index->model.key_map = index->key_map;
 	index->model.directory_map = index->directory_map;
+	status = omen_digests_begin(&index->model, &index->meta, count, arena);
+	if (status != OMEN_OK)
+		return status;
 	for (uint32_t t = 0; t < omen_tails(&index->meta); t++)
 	{
 		OmenDirectoryEntry entry = {OMEN_NO_BLOCK, OMEN_NO_BLOCK, 0, 0};
@@ -310,7 +313,12 @@ memory_index_build_with(MemoryIndex *index, const float *rows, uint32_t count, u
 		index->key_start[l] = packer.blocks;
 		index->model.start[l].count = list_count[l];
 		for (; r < postings_count && order[r].key == (float) l && status == OMEN_OK; r++)
-			status = omen_packer_add(&packer, postings + (size_t) order[r].value * posting_bytes);
+		{
+			const uint8_t *posting = postings + (size_t) order[r].value * posting_bytes;
+
+			omen_digest_add(&index->model, l, posting + omen_sign_code_bytes(padded));
+			status = omen_packer_add(&packer, posting);
+		}
 	}
 	if (status == OMEN_OK)
 		status = omen_packer_finish(&packer);

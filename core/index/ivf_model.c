@@ -117,7 +117,7 @@ omen_ivf_map_bytes(const OmenIvfMeta *meta)
 
 	if (meta->keys > 0)
 		entries += (size_t) meta->lists + meta->key_pages;
-	return entries * sizeof(uint32_t);
+	return entries * sizeof(uint32_t) + omen_digest_bytes(meta->lists, meta->keys, meta->digest_words);
 }
 
 void
@@ -161,9 +161,11 @@ omen_ivf_model_open(OmenIvfModel *model, uint8_t *bytes, size_t byte_count, cons
 	model->lists = meta->lists;
 	model->metric = (OmenMetric) meta->metric;
 	lay_out(model, bytes);
-	model->packed_map = (const uint32_t *) (bytes + model->byte_count);
-	model->directory_map = model->packed_map + meta->packed_pages;
 	model->keys = meta->keys;
+	bytes += model->byte_count;
+	omen_digest_lay_out(&model->digests, bytes, model->lists, model->keys, meta->digest_words);
+	model->packed_map = (const uint32_t *) (bytes + omen_digest_bytes(meta->lists, meta->keys, meta->digest_words));
+	model->directory_map = model->packed_map + meta->packed_pages;
 	if (model->keys > 0)
 	{
 		model->key_start = model->directory_map + omen_directory_pages(omen_tails(meta));

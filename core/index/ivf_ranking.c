@@ -16,7 +16,7 @@
 #include "omen/spill.h"
 
 #define LAST OMEN_ADD_LAST
-#define TAKEN INFINITY			/* coarse distance of a list that has its rank */
+#define TAKEN INFINITY			/* coarse distance of a list that has its rank, or gets none */
 #define SAMPLE 64
 /* So many more lists are ranked than a search is at: what the coarse codes put just behind may belong in front. */
 #define LISTS_AHEAD 16
@@ -38,6 +38,7 @@ omen_ranking_begin(OmenRanking *ranking, const OmenIvfModel *model, const OmenCo
 	uint32_t	code_bytes = omen_sign_code_bytes(model->dim_padded);
 
 	ranking->ready = 0;
+	ranking->count = model->lists;
 	ranking->fine_sum = 0;
 	for (uint32_t d = 0; d < model->dim_padded; d++)
 		ranking->fine_sum += query->fine[d];
@@ -54,6 +55,17 @@ omen_ranking_begin(OmenRanking *ranking, const OmenIvfModel *model, const OmenCo
 
 			ranking->coarse[first + i] = distance < LAST ? distance : LAST;
 		}
+	}
+}
+
+void
+omen_ranking_only(OmenRanking *ranking, const OmenIvfModel *model, const uint8_t *wanted)
+{
+	ranking->count = 0;
+	for (uint32_t l = 0; l < model->lists; l++)
+	{
+		ranking->coarse[l] = wanted[l] ? ranking->coarse[l] : TAKEN;
+		ranking->count += wanted[l];
 	}
 }
 
@@ -108,7 +120,7 @@ omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenC
 					uint32_t want)
 {
 	OmenListRank *fresh = ranking->ranks + ranking->ready;
-	uint32_t	left = model->lists - ranking->ready;
+	uint32_t	left = ranking->count - ranking->ready;
 	uint32_t	take;
 	uint32_t	count;
 
@@ -135,7 +147,7 @@ omen_ranking_ahead(OmenRanking *ranking, const OmenIvfModel *model, const OmenCo
 {
 	uint32_t	ready = ranking->ready;
 
-	want = want < model->lists ? want : model->lists;
+	want = want < ranking->count ? want : ranking->count;
 	omen_ranking_extend(ranking, model, query, want + want / 8 + LISTS_AHEAD);
 	if (ready > from && ranking->ready > ready)
 		omen_sort_keyed((OmenKeyed *) ranking->ranks + from, ranking->ready - from);

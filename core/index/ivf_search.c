@@ -67,7 +67,8 @@ omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel
 	/* A block of 32 sign codes is 32 x dim / 8 bytes. */
 	search->block = omen_arena_alloc(arena, model->dim_padded, 4);
 	search->gathered = omen_arena_alloc(arena, model->dim_padded, 4);
-	if (status != OMEN_OK || search->block == NULL || search->gathered == NULL)
+	search->possible = omen_arena_alloc(arena, model->lists, 1);
+	if (status != OMEN_OK || search->block == NULL || search->gathered == NULL || search->possible == NULL)
 		return omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
 	return OMEN_OK;
 }
@@ -79,6 +80,8 @@ omen_ivf_search_begin(OmenIvfSearch *search)
 	omen_ranking_begin(&search->ranking, search->model, &search->query);
 	memset(&search->stats, 0, sizeof(search->stats));
 	search->stopped = 0;
+	if (search->filter.count > 0)
+		omen_ivf_leave_out_lists(search);
 }
 
 static ListView
@@ -143,9 +146,15 @@ note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, ui
 		lower[i] = estimate[i] - view->gap_error * omen_float_from_bf16(error[i]);
 		lower[i] = lower[i] < LAST ? lower[i] : LAST;
 	}
-	for (uint32_t i = 0; i < count; i++)
-		if (lower[i] < worst && slot[i] != OMEN_NO_SLOT && (mask >> i & 1))
+	if (count < OMEN_BLOCK_CODES)
+		mask &= (1u << count) - 1;
+	for (; mask != 0; mask &= mask - 1)
+	{
+		uint32_t	i = (uint32_t) __builtin_ctz(mask);
+
+		if (lower[i] < worst && slot[i] != OMEN_NO_SLOT)
 			search->scanned[search->scanned_count++] = (OmenScanned) {lower[i], estimate[i], slot[i]};
+	}
 }
 
 static OmenStatus
@@ -221,30 +230,6 @@ scan_packed_codes(OmenIvfSearch *search, PackedReader *reader, OmenPackedPlace *
 	return OMEN_OK;
 }
 
-/* How much of a page to have on its way: the scan itself runs ahead from there. */
-#define EXPECT_BYTES 1024
-
-/* Has the pages of a list's packed part on their way while another list is scanned. */
-void
-omen_search_expect(OmenIvfSearch *search, uint32_t list)
-{
-	const OmenListStart *start = &search->model->start[list];
-	uint64_t	end = start->place.offset +
-		(uint64_t) start->count * omen_posting_bytes(search->model->dim_padded, 0);
-	uint32_t	offset = start->place.offset;
-
-	if (search->store.expect == NULL)
-		return;
-	for (uint32_t page = start->place.page; page < search->meta.packed_pages && end > offset; page++)
-	{
-		uint32_t	left = end - offset < EXPECT_BYTES ? (uint32_t) (end - offset) : EXPECT_BYTES;
-
-		search->store.expect(search->store.context, search->model->packed_map[page], offset, left);
-		end = end > OMEN_BODY_BYTES ? end - OMEN_BODY_BYTES : 0;
-		offset = 0;
-	}
-}
-
 static OmenStatus
 scan_packed(OmenIvfSearch *search, const ListView *view)
 {
@@ -256,6 +241,8 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 
 	if (search->filter.count > 0)
 	{
+		if (search->range == NULL && !search->possible[view->list])
+			return OMEN_OK;
 		status = omen_ivf_test_list(search, view->list, &passed);
 		if (status != OMEN_OK || passed == 0)
 			return status;
@@ -264,7 +251,7 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 	{
 		uint32_t	left = start->count - done;
 		uint32_t	width = left < OMEN_BLOCK_CODES ? left : OMEN_BLOCK_CODES;
-		uint32_t	sums[OMEN_BLOCK_CODES] = {0};
+		uint32_t	sums[OMEN_BLOCK_CODES];
 		float		add[OMEN_BLOCK_CODES];
 		uint16_t	scale[OMEN_BLOCK_CODES];
 		uint16_t	error[OMEN_BLOCK_CODES];
@@ -279,6 +266,7 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 			done += width;
 			continue;
 		}
+		memset(sums, 0, sizeof(sums));
 		status = room_for_block(search);
 		if (status == OMEN_OK)
 			status = scan_packed_codes(search, &reader, &place, width, sums);
@@ -621,7 +609,7 @@ take_effort(const OmenIvfSearch *search, Progress *at, OmenIvfEffort effort)
 	const OmenIvfModel *model = search->model;
 
 	at->effort = effort;
-	at->probes = effort.probes < model->lists ? effort.probes : model->lists;
+	at->probes = effort.probes < search->ranking.count ? effort.probes : search->ranking.count;
 	if (effort.patience > 0 && search->ranking.ready > 0)
 		at->reach = omen_ivf_reach(model, search->ranking.ranks[0].distance, effort.reach);
 }
@@ -630,7 +618,7 @@ take_effort(const OmenIvfSearch *search, Progress *at, OmenIvfEffort effort)
 static int
 is_over(OmenIvfSearch *search, Progress *at, uint32_t k, uint32_t i)
 {
-	uint32_t	lists = search->model->lists;
+	uint32_t	lists = search->ranking.count;
 
 	if (search->filter.count > 0 && search->filter.recall > 0 && i < lists && (i >= at->look || i >= at->probes))
 	{
@@ -677,8 +665,9 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 			search->stats.lists_skipped++;
 			continue;
 		}
-		if (i + 1 < search->ranking.ready && search->filter.count == 0)
-			omen_search_expect(search, search->ranking.ranks[i + 1].list);
+		if (i + 1 < search->ranking.ready &&
+			(search->filter.count == 0 || !hopeless(search, rank + 1, at.effort.stop_z)))
+			omen_search_expect(search, rank[1].list);
 		search->entered = 0;
 		status = omen_search_list(search, rank->list, rank->distance);
 		if (status == OMEN_OK)
@@ -690,7 +679,7 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 			at.news = 0;
 		}
 	}
-	search->all_found = at.probes >= model->lists && !search->stopped && limit(search) == INFINITY;
+	search->all_found = at.probes >= search->ranking.count && !search->stopped && limit(search) == INFINITY;
 	if (status == OMEN_OK)
 		finish_hits(search);
 	return status;

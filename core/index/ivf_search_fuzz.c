@@ -147,6 +147,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bytes = omen_arena_alloc(&arena, model_bytes, 1);
 	memcpy(bytes, good_model, fixed.model.byte_count);
 	map = bytes + fixed.model.byte_count;
+	memcpy(map, fixed.model.digests.low, omen_digest_bytes(LISTS, fixed.meta.keys, fixed.meta.digest_words));
+	map += omen_digest_bytes(LISTS, fixed.meta.keys, fixed.meta.digest_words);
 	memcpy(map, fixed.packed_map, fixed.meta.packed_pages * sizeof(uint32_t));
 	map += fixed.meta.packed_pages * sizeof(uint32_t);
 	memcpy(map, fixed.directory_map, sizeof(uint32_t));

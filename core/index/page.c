@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "omen/ivf.h"
 #include "omen/page.h"
 #include "omen/rotation.h"
 
@@ -58,7 +59,8 @@ omen_ivf_meta_check(const void *page, OmenIvfMeta *meta, OmenError *err)
 		meta->lists_per_tail < 1 || meta->lists_per_tail > meta->lists ||
 		meta->metric < OMEN_L2 || meta->metric > OMEN_COSINE || meta->keys > OMEN_KEYS_MAX ||
 		omen_row_bytes(omen_dim_padded(meta->dim), meta->keys) > OMEN_BODY_BYTES ||
-		(meta->keys == 0 && meta->key_pages != 0))
+		(meta->keys == 0 ? meta->key_pages != 0 || meta->digest_words != 0
+		 : !omen_digest_words_valid(meta->digest_words)))
 		return omen_fail(err, OMEN_CORRUPT, "its meta page holds impossible numbers");
 	return OMEN_OK;
 }

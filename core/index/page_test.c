@@ -197,7 +197,7 @@ static void
 test_meta_check(void **state)
 {
 	const OmenIvfMeta good = {
-		.magic = OMEN_META_MAGIC, .version = 1, .dim = 768, .metric = OMEN_COSINE, .seed = 1, .identity = 2,
+		.magic = OMEN_META_MAGIC, .version = 2, .dim = 768, .metric = OMEN_COSINE, .seed = 1, .identity = 2,
 		.generation = 3, .row_generation = 4, .lists = 5, .model_block = 6, .packed_pages = 7, .has_tails = 1,
 		.last_generation = 9, .lists_per_tail = 3, .packed_rows = 10, .trained_rows = 11, .dead_postings = 12
 	};
@@ -236,18 +236,28 @@ test_meta_check(void **state)
 		meta.dim = bad_keys[i][0];
 		meta.keys = bad_keys[i][1] - (i < 2);
 		meta.key_pages = meta.keys;
+		meta.digest_words = i < 2 ? 64 : 0;
 		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_OK);
 		meta.keys = bad_keys[i][1];
 		meta.key_pages = i < 2 ? meta.keys : bad_keys[i][2];
 		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_CORRUPT);
 	}
+	for (uint32_t words = 0; words <= 128; words++)
+	{
+		meta = good;
+		meta.digest_words = words;
+		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), words == 0 ? OMEN_OK : OMEN_CORRUPT);
+		meta.keys = meta.key_pages = 1;
+		assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err),
+						 words > 0 && words <= 64 && (words & (words - 1)) == 0 ? OMEN_OK : OMEN_CORRUPT);
+	}
 	meta = good;
 	meta.magic++;
 	assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_CORRUPT);
 	meta = good;
-	meta.version = 2;
+	meta.version = 1;
 	assert_int_equal(check_meta(&meta, 1, OMEN_PAGE_META, &err), OMEN_UNSUPPORTED);
-	assert_non_null(strstr(err.text, "version 2"));
+	assert_non_null(strstr(err.text, "version 1"));
 	/* A later page format may have moved everything: its version is looked at first. */
 	assert_int_equal(check_meta(&good, 7, OMEN_PAGE_META, &err), OMEN_UNSUPPORTED);
 	assert_non_null(strstr(err.text, "version 7"));

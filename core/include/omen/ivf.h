@@ -64,6 +64,22 @@ typedef struct OmenCalibration
 	uint32_t	lists_alone[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
 } OmenCalibration;
 
+/* ---- digests: what is known of a list's packed keys without reading them ---- */
+
+typedef struct OmenDigests
+{
+	uint32_t	words;			/* of bits, a list and column: a power of two */
+	uint64_t   *low;			/* [keys][lists] least key */
+	uint64_t   *high;			/* [keys][lists] greatest */
+	uint64_t   *bits;			/* [keys][lists][words] one set for each key, by a hash */
+} OmenDigests;
+
+int			omen_digest_words_valid(uint32_t words);
+size_t		omen_digest_bytes(uint32_t lists, uint32_t keys, uint32_t words);
+
+/* Points into omen_digest_bytes() bytes, which begin at a multiple of 8. */
+void		omen_digest_lay_out(OmenDigests *digests, uint8_t *bytes, uint32_t lists, uint32_t keys, uint32_t words);
+
 /* ---- the model ---- */
 
 /* Where a list's packed postings begin, and how many there are. */
@@ -76,9 +92,10 @@ typedef struct OmenListStart
 
 /*
  * A view of the model's bytes: all that a search needs besides list and row
- * pages.  They are written to MODEL pages as they are, the page map behind
- * them: the blocks of the packed run's pages, then the directory's; with keys
- * also where each list's keys begin, and the blocks of theirs.
+ * pages.  They are written to MODEL pages as they are, with keys the digests
+ * behind them, and then the page map: the blocks of the packed run's pages, then
+ * the directory's; with keys also where each list's keys begin, and the blocks
+ * of theirs.
  */
 typedef struct OmenIvfModel
 {
@@ -101,16 +118,17 @@ typedef struct OmenIvfModel
 	float	   *code_scale;		/* [lists up to 32s] */
 	uint8_t    *codes;			/* [lists up to 32s / 32][dim_padded / 8][32] */
 	uint8_t    *values;			/* [lists][dim_padded] centroid bytes + 128 */
+	OmenDigests digests;		/* empty until opened or set, and without keys */
 	const uint32_t *packed_map; /* [packed_pages] blocks; NULL until opened or set */
 	const uint32_t *directory_map;	/* [omen_directory_pages(tails)] blocks */
 	const uint32_t *key_start;	/* [lists] packed blocks of the lists before; NULL without keys */
 	const uint32_t *key_map;	/* [key_pages] blocks */
 } OmenIvfModel;
 
-/* Bytes of a model without its page map. */
+/* Bytes of a model without digests and page map. */
 size_t		omen_ivf_model_bytes(uint32_t dim, uint32_t lists);
 
-/* Bytes of the page map. */
+/* Bytes of digests and page map. */
 size_t		omen_ivf_map_bytes(const OmenIvfMeta *meta);
 
 /* Lays a view over omen_ivf_model_bytes() bytes and writes the header: a new, empty model. */
@@ -213,6 +231,7 @@ typedef struct OmenRanking
 {
 	OmenListRank *ranks;		/* [lists] nearest first, up to `ready` */
 	float	   *coarse;			/* [lists] distances by the centroids' sign codes */
+	uint32_t	count;			/* lists that can be ranked: all but those left out */
 	uint32_t	ready;			/* how many are exact and in order */
 	int64_t		fine_sum;
 } OmenRanking;
@@ -221,6 +240,9 @@ OmenStatus	omen_ranking_init(OmenRanking *ranking, OmenArena *arena, const OmenI
 
 /* Starts over for a query whose tables are prepared. */
 void		omen_ranking_begin(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query);
+
+/* Leaves out the lists that are not wanted[list], before any is made ready. */
+void		omen_ranking_only(OmenRanking *ranking, const OmenIvfModel *model, const uint8_t *wanted);
 
 /* Makes at least `want` lists ready (or all there are). */
 void		omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query,
@@ -298,6 +320,21 @@ typedef struct OmenFilter
 	int			grown;			/* as for omen_ivf_effort */
 } OmenFilter;
 
+/*
+ * Gives a model, whose number of keys is known, digests of no key, of a size
+ * that suits so many postings, and notes it in the meta page.  OMEN_NO_MEMORY.
+ */
+OmenStatus	omen_digests_begin(OmenIvfModel *model, OmenIvfMeta *meta, uint64_t postings, OmenArena *arena);
+
+/* Adds a packed posting's keys, if there are any, to the digests of its list. */
+void		omen_digest_add(const OmenIvfModel *model, uint32_t list, const uint8_t *keys);
+
+/* Whether they know of such keys, each of them. */
+int			omen_digest_has(const OmenIvfModel *model, uint32_t list, const uint8_t *keys);
+
+/* possible[list] = 0 where the digests tell that no packed posting passes, else 1. */
+void		omen_digest_test(const OmenIvfModel *model, const OmenFilter *filter, uint8_t *possible);
+
 /* Of a lane's 32 keys those that meet the condition, one bit each. */
 uint32_t	omen_condition_mask(const OmenCondition *condition, const uint64_t keys[OMEN_BLOCK_CODES]);
 
@@ -367,6 +404,7 @@ typedef struct OmenSearchStats
 	uint64_t	records_read;
 	uint64_t	keys_tested;	/* postings whose keys were looked at */
 	uint64_t	keys_passed;
+	uint64_t	keys_spared;	/* not looked at: the list's digests told that none passes */
 } OmenSearchStats;
 
 /* Slots seen in one run of a search; all zeros to begin with. */
@@ -410,6 +448,7 @@ typedef struct OmenIvfSearch
 	uint64_t	scan_max;		/* postings to look at, over all runs; 0: any number */
 	int			stopped;		/* by scan_max */
 	int			all_found;		/* every row that meets the filter is among the hits */
+	uint8_t    *possible;		/* [lists] with a filter: what its digests leave */
 	uint32_t   *masks;			/* of the list at hand: a bit for each posting that meets them */
 	uint32_t	mask_room;
 	struct OmenRange *range;	/* NULL: the nearest are wanted */

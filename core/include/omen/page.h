@@ -105,7 +105,7 @@ typedef enum OmenMetric
 } OmenMetric;
 
 #define OMEN_META_MAGIC 0x4656496Fu
-#define OMEN_META_VERSION 1
+#define OMEN_META_VERSION 2
 
 typedef struct OmenIvfMeta
 {
@@ -135,7 +135,7 @@ typedef struct OmenIvfMeta
 	float		moved_lost;		/* so much farther from what its posting codes, when that was made of the record */
 	float		moved_share;	/* of the rows, that were moved to other lists since the calibration with rows */
 	float		imbalance;		/* of the lists when they were trained: ivf_imbalance() */
-	uint32_t	reserved;
+	uint32_t	digest_words;	/* of each list's digests of keys (ivf.h); 0 without keys */
 } OmenIvfMeta;
 
 _Static_assert(sizeof(OmenIvfMeta) == 128, "meta layout");

@@ -235,7 +235,12 @@ check_posting(IvfCheck *check, int64 block, uint32 list, const uint8 *posting)
 static OmenStatus
 take_packed(void *context, uint32_t list, const uint8_t *posting)
 {
-	check_posting(context, CHECK_NOTHING, list, posting);
+	IvfCheck   *check = context;
+
+	if (check->meta.keys > 0 &&
+		!omen_digest_has(&check->model, list, posting + omen_sign_code_bytes(check->dim)))
+		check_report(check, CHECK_NOTHING, list, CHECK_NOTHING, "its digest of keys does not know one of them");
+	check_posting(check, CHECK_NOTHING, list, posting);
 	return OMEN_OK;
 }
 

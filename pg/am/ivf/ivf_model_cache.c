@@ -333,6 +333,8 @@ ivf_write_model(Relation index, ForkNumber fork, bool log, const OmenIvfModel *m
 	index_page_init(stream->page.data, OMEN_PAGE_MODEL, meta->generation, 0);
 	meta->model_block = BufferGetBlockNumber(stream->buffer);
 	stream_put(stream, model->bytes, model->byte_count);
+	if (meta->keys > 0)
+		stream_put(stream, model->digests.low, omen_digest_bytes(model->lists, model->keys, model->digests.words));
 	if (meta->packed_pages > 0)
 		stream_put(stream, model->packed_map, (size_t) meta->packed_pages * sizeof(uint32));
 	stream_put(stream, model->directory_map, omen_directory_pages(omen_tails(meta)) * sizeof(uint32));

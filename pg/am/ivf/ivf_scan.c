@@ -121,7 +121,7 @@ ivf_scan_note(IvfScan *ivf)
 	ivf->figures.lists_skipped = search->lists_skipped;
 	ivf->figures.codes_scanned = search->codes_scanned + ivf->ranged.codes_scanned;
 	ivf->figures.records_read = search->records_read + ivf->ranged.records_read;
-	ivf->figures.index_removed = search->keys_tested - search->keys_passed;
+	ivf->figures.index_removed = search->keys_tested - search->keys_passed + search->keys_spared;
 	ivf->figures.rows_fetched = ivf->rows.row_count;
 	ivf->figures.rows_removed = ivf->rows.removed;
 	ivf->figures.bounded = ivf->search != NULL && ivf->search->stopped;

@@ -490,6 +490,7 @@ write_lists(IvfWriter *writer)
 	bool		more;
 	int64		written = 0;
 
+	writer_check(writer, omen_digests_begin(model, &writer->meta, (uint64) writer->rows, &writer->arena));
 	tuplesort_performsort(writer->sort);
 	writer_check(writer, omen_packer_init(&packer, &writer->arena, model->dim_padded, model->keys,
 										  emit_packed, writer));
@@ -507,6 +508,7 @@ write_lists(IvfWriter *writer)
 			Assert(DatumGetInt32(slot_getattr(writer->get_slot, 1, &isnull)) == (int32) l);
 			posting = DatumGetByteaPP(slot_getattr(writer->get_slot, 2, &isnull));
 			writer_check(writer, omen_packer_add(&packer, (uint8 *) VARDATA_ANY(posting)));
+			omen_digest_add(model, l, (uint8 *) VARDATA_ANY(posting) + omen_sign_code_bytes(model->dim_padded));
 			more = tuplesort_gettupleslot(writer->sort, true, false, writer->get_slot, NULL);
 			if (++written % 1024 == 0)
 				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, written);
