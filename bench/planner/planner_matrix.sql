@@ -13,9 +13,9 @@ ALTER TABLE direction ADD PRIMARY KEY (n);
 
 CREATE FUNCTION make_table(count int, dim int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	EXECUTE format('CREATE TABLE items_%s (id int, f int, v vector(%s))', count, dim);
+	EXECUTE format('CREATE TABLE items_%s (id int, f int, b bool, v vector(%s))', count, dim);
 	EXECUTE format('INSERT INTO items_%s
-		SELECT i, f, t.v + a.v + b.v + c.v
+		SELECT i, f, f < 100, t.v + a.v + b.v + c.v
 		FROM (SELECT i, floor(random() * 10000)::int AS f, 1 + floor(random() * random() * 200)::int AS t,
 			201 + floor(random() * 600)::int AS a, 201 + floor(random() * 600)::int AS b, 201 + floor(random() * 600)::int AS c
 			FROM generate_series(1, %s) i OFFSET 0) s
@@ -61,21 +61,25 @@ BEGIN
 	SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t) INTO ms FROM unnest(times) t;
 END $$;
 
-CREATE TABLE cell (items int, k int, share float8, filter_in text, chosen float8, ivf float8, other float8, seq float8, plan text);
+CREATE TABLE cell (items int, k int, share float8, spelling text, filter_in text, chosen float8, ivf float8, other float8, seq float8, plan text);
 
 CREATE PROCEDURE measure(count int, filter_in text, rounds int) LANGUAGE plpgsql AS $$
 DECLARE
 	query text;
 	share float8;
+	spelling text;
 	k int;
 BEGIN
-	FOREACH share IN ARRAY ARRAY[1, 0.5, 0.1, 0.01, 0.001, 0.0001] LOOP
+	FOR spelling, share IN VALUES ('', 1), ('<', 0.5), ('<', 0.1), ('<', 0.01), ('<', 0.001), ('<', 0.0001), ('IN', 0.01), ('IN', 0.001),
+		('bool', 0.01) LOOP
 		CONTINUE WHEN share = 1 AND filter_in <> 'nothing';
 		FOREACH k IN ARRAY ARRAY[1, 10, 100, 1000] LOOP
 			query := format('SELECT id FROM items_%s %s ORDER BY v <-> $1 LIMIT %s', count,
-							CASE WHEN share < 1 THEN format('WHERE f < %s', 10000 * share) ELSE '' END, k);
+							CASE spelling WHEN '<' THEN format('WHERE f < %s', 10000 * share) WHEN 'bool' THEN 'WHERE b'
+								WHEN 'IN' THEN 'WHERE f IN (' || (SELECT string_agg((n * 37)::text, ', ') FROM generate_series(1, (10000 * share)::int) n) || ')'
+								ELSE '' END, k);
 			INSERT INTO cell
-			SELECT count, k, share, filter_in,
+			SELECT count, k, share, spelling, filter_in,
 				-- the same plan twice is no two plans
 				least(c.ms, CASE c.plan WHEN i.plan THEN i.ms WHEN o.plan THEN o.ms WHEN t.plan THEN t.ms END), i.ms, o.ms, t.ms, c.plan
 			FROM take_time(query, 'ivf', rounds) i, take_time(query, 'other', rounds) o, take_time(query, 'table', rounds) t,
@@ -92,9 +96,10 @@ SELECT unnest(ARRAY[
 	format('VACUUM ANALYZE items_%s', n),
 	format('CALL measure(%s, ''nothing'', %s)', n, :rounds),
 	format('CREATE INDEX items_%1$s_f ON items_%1$s (f)', n),
+	format('CREATE INDEX items_%1$s_b ON items_%1$s (b)', n),
 	format('CALL measure(%s, ''btree'', %s)', n, :rounds),
-	format('DROP INDEX items_%1$s_f, items_%1$s_ivf', n),
-	format('CREATE INDEX items_%1$s_ivf ON items_%1$s USING ivf (v vector_l2_ops, f)', n),
+	format('DROP INDEX items_%1$s_f, items_%1$s_b, items_%1$s_ivf', n),
+	format('CREATE INDEX items_%1$s_ivf ON items_%1$s USING ivf (v vector_l2_ops, f, b)', n),
 	format('CALL measure(%s, ''ivf'', %s)', n, :rounds)])
 FROM unnest(string_to_array(:'rows', ',')::int[]) n
 \o /dev/null
@@ -104,10 +109,10 @@ FROM unnest(string_to_array(:'rows', ',')::int[]) n
 CREATE VIEW verdict AS
 SELECT *, chosen / least(ivf, other, seq, chosen) AS ratio FROM cell;
 \echo 'Milliseconds, chosen and forced:'
-SELECT items AS rows, filter_in, 100 * share AS percent, k, round(chosen::numeric, 2) AS chosen, round(ivf::numeric, 2) AS ivf, round(other::numeric, 2) AS other,
-	round(seq::numeric, 2) AS "table", round(ratio::numeric, 2) AS ratio, plan FROM verdict ORDER BY items, filter_in, share DESC, k;
+SELECT items AS rows, filter_in, spelling, 100 * share AS percent, k, round(chosen::numeric, 2) AS chosen, round(ivf::numeric, 2) AS ivf, round(other::numeric, 2) AS other,
+	round(seq::numeric, 2) AS "table", round(ratio::numeric, 2) AS ratio, plan FROM verdict ORDER BY items, filter_in, spelling, share DESC, k;
 \echo 'Beyond 1.5 times the best:'
-SELECT items AS rows, filter_in, 100 * share AS percent, k, round(chosen::numeric, 2) AS chosen, round(ivf::numeric, 2) AS ivf, round(other::numeric, 2) AS other,
+SELECT items AS rows, filter_in, spelling, 100 * share AS percent, k, round(chosen::numeric, 2) AS chosen, round(ivf::numeric, 2) AS ivf, round(other::numeric, 2) AS other,
 	round(seq::numeric, 2) AS "table", round(ratio::numeric, 2) AS ratio, plan FROM verdict WHERE ratio > 1.5 ORDER BY ratio DESC;
 SELECT count(*) AS cells, count(*) FILTER (WHERE ratio <= 1.5) AS good, round(100.0 * count(*) FILTER (WHERE ratio <= 1.5) / count(*), 1) AS percent_good,
 	round(sum(chosen)::numeric / sum(least(ivf, other, seq, chosen))::numeric, 2) AS times_the_best_altogether FROM verdict;

@@ -25,7 +25,9 @@
 #include <math.h>
 
 #include "am/ivf/ivf_am.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
+#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/paths.h"
@@ -55,9 +57,41 @@ typedef struct Conditions
 {
 	bool		range;			/* one of them is a range of the vector */
 	bool		keys;			/* some are on further columns */
-	Selectivity keys_share;		/* rows that meet those */
+	Selectivity keys_share;		/* rows that meet those, and what the scan takes up besides */
 	Selectivity share;			/* that meet all */
 } Conditions;
+
+/*
+ * Whether the scan takes this condition, which the planner leaves to the row,
+ * from its node's filter and tests it on keys (ivf_quals.c): column = ANY (...),
+ * value = ANY (column), a bool.
+ */
+static bool
+is_taken_up(const IndexOptInfo *index, const RestrictInfo *info)
+{
+	Node	   *column = (Node *) info->clause;
+
+	if (IsA(column, ScalarArrayOpExpr))
+	{
+		const ScalarArrayOpExpr *any = (const ScalarArrayOpExpr *) column;
+
+		if (!any->useOr)
+			return false;
+		column = strip_implicit_coercions(linitial(any->args));
+		if (!IsA(column, Var))
+			column = strip_implicit_coercions(lsecond(any->args));
+	}
+	else if (is_notclause(column))
+		column = (Node *) get_notclausearg((Expr *) column);
+	else if (IsA(column, BooleanTest))
+		column = (Node *) ((BooleanTest *) column)->arg;
+	if (!IsA(column, Var) || ((Var *) column)->varno != index->rel->relid)
+		return false;
+	for (int c = 1; c < index->nkeycolumns; c++)
+		if (index->indexkeys[c] == ((Var *) column)->varattno)
+			return true;
+	return false;
+}
 
 static Conditions
 look_at_conditions(PlannerInfo *root, const IndexPath *path)
@@ -75,6 +109,13 @@ look_at_conditions(PlannerInfo *root, const IndexPath *path)
 			keys = list_concat(keys, clause->indexquals);
 		else
 			conditions.range |= IsA(linitial_node(RestrictInfo, clause->indexquals)->clause, OpExpr);
+	}
+	foreach(cell, path->indexinfo->indrestrictinfo)
+	{
+		RestrictInfo *info = lfirst_node(RestrictInfo, cell);
+
+		if (is_taken_up(path->indexinfo, info) && !is_redundant_with_indexclauses(info, path->indexclauses))
+			keys = lappend(keys, info);
 	}
 	conditions.keys = keys != NIL;
 	conditions.keys_share = clauselist_selectivity(root, keys, relid, JOIN_INNER, NULL);
@@ -170,6 +211,9 @@ ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	met = Min(rows, wanted / Max(qualify, 1e-9));
 	fetched = Min(rows * conditions.keys_share, 10 + 1.3 * met * conditions.keys_share);
 	probed = lists_probed(lists, met);
+	/* Digests tell of lists without such a row; how the rows lie, nothing tells here, so: as if by chance. */
+	if (conditions.keys)
+		probed = Min(probed, lists * (1 - pow(1 - Min(conditions.keys_share, 1), rows / lists)) + 1);
 
 	*startup = (START_UNITS + lists * CODE_UNITS) * cpu_operator_cost;
 	*startup += rows * probed / lists * cpu_operator_cost *
