@@ -14,9 +14,9 @@
 #include "command.h"
 #include "db/connect.h"
 #include "migrate/migrate.h"
+#include "migrate_report.h"
+#include "stores/stores.h"
 #include "term/progress.h"
-#include "term/progress_line.h"
-#include "term/table.h"
 
 static volatile sig_atomic_t interrupted;
 static PGcancel *cancels[2];
@@ -36,13 +36,13 @@ interrupt(int signal_number)
 	errno = kept_errno;
 }
 
-/* A second Ctrl-C ends the process at once; what was noted stands. */
+/* A second Ctrl-C ends the process at once; what was noted stands.  source may be NULL. */
 static void
 catch_interrupts(PGconn *source, PGconn *target)
 {
 	struct sigaction action = {0};
 
-	cancels[0] = PQgetCancel(source);
+	cancels[0] = source != NULL ? PQgetCancel(source) : NULL;
 	cancels[1] = PQgetCancel(target);
 	action.sa_handler = interrupt;
 	action.sa_flags = (int) SA_RESETHAND;
@@ -76,143 +76,142 @@ report_notice(void *context, const char *text)
 	fprintf(stderr, "omendb: note: %s\n", text);
 }
 
-static void
-print_tables(const OmenMigrateReport *report)
-{
-	OmenTable  *table = omen_table_begin(4);
-	char		rows[2][32];
-
-	omen_table_column(table, 0, "table", OMEN_LEFT);
-	omen_table_column(table, 1, "rows there", OMEN_RIGHT);
-	omen_table_column(table, 2, "rows here", OMEN_RIGHT);
-	omen_table_column(table, 3, "checksums", OMEN_LEFT);
-	for (int i = 0; i < report->table_count; i++)
-	{
-		const OmenMigrateTable *at = &report->tables[i];
-
-		omen_table_cell(table, "%s", at->name);
-		omen_table_cell(table, "%s", omen_format_count(rows[0], (uint64_t) at->source_rows));
-		omen_table_cell(table, "%s", omen_format_count(rows[1], (uint64_t) at->target_rows));
-		omen_table_cell(table, "%s", at->same ? "same" : "DIFFERENT");
-	}
-	omen_table_print(table, stdout, 0);
-	omen_table_end(table);
-}
-
-static void
-print_recall(OmenTable *table, double recall)
-{
-	if (recall < 0)
-		omen_table_cell(table, "no index");
-	else
-		omen_table_cell(table, "%.3f", recall);
-}
-
-static void
-print_answers(const OmenMigrateReport *report)
-{
-	OmenTable  *table = omen_table_begin(5);
-
-	omen_table_column(table, 0, "column", OMEN_LEFT);
-	omen_table_column(table, 1, "distance", OMEN_LEFT);
-	omen_table_column(table, 2, "same exact answers", OMEN_RIGHT);
-	omen_table_column(table, 3, "recall@10 of the index there", OMEN_RIGHT);
-	omen_table_column(table, 4, "here", OMEN_RIGHT);
-	for (int i = 0; i < report->column_count; i++)
-	{
-		const OmenMigrateColumn *at = &report->columns[i];
-
-		omen_table_cell(table, "%s.%s", at->table, at->column);
-		omen_table_cell(table, "%s", at->spelling);
-		omen_table_cell(table, "%d of %d", at->same, at->asked);
-		print_recall(table, at->source_recall);
-		print_recall(table, at->target_recall);
-	}
-	putchar('\n');
-	omen_table_print(table, stdout, 0);
-	omen_table_end(table);
-}
-
-static int
-print_report(const OmenMigrateReport *report, int samples, double seconds)
-{
-	OmenComplaint complaint;
-	char		rows[32];
-	char		duration[32];
-
-	printf("%s rows copied%s, %d indexes of vectors, in %s\n\n", omen_format_count(rows, (uint64_t) report->row_count),
-		   report->resumed ? " by this run" : "", report->index_count, omen_format_duration(duration, seconds));
-	print_tables(report);
-	if (report->column_count > 0 && samples > 0)
-		print_answers(report);
-	if (report->same)
-	{
-		puts("\nEverything that was compared is the same.");
-		return OMEN_EXIT_OK;
-	}
-	omen_complain(&complaint, "the copy differs from the source");
-	omen_advise(&complaint, "Copy again into an empty database; if it differs again, please report it.");
-	return omen_command_fail(&complaint);
-}
-
 typedef struct MigrateArguments
 {
-	const char *from;
+	const char *from;			/* a database's URL, or with kind a collection's, or a file */
 	const char *to;
-	bool		to_ivf;
+	const OmenStoreKind *kind;	/* NULL: PostgreSQL */
+	const char *collection;
+	const char *table;
+	const char *index;
+	const char *key_file;
+	OmenMetric	metric;
 	int			samples;
 } MigrateArguments;
 
 enum
 {
-	OPT_FROM = 256, OPT_TO, OPT_INDEX, OPT_SAMPLES
+	OPT_FROM = 256, OPT_FROM_STORE, OPT_TO, OPT_COLLECTION, OPT_TABLE, OPT_INDEX, OPT_METRIC, OPT_KEY_FILE, OPT_SAMPLES
 };
+
+#define FROM_STORE "from-"
 
 static const struct option long_options[] = {
 	{"from", required_argument, NULL, OPT_FROM},
+	{FROM_STORE "pinecone", required_argument, NULL, OPT_FROM_STORE},
+	{FROM_STORE "qdrant", required_argument, NULL, OPT_FROM_STORE},
+	{FROM_STORE "weaviate", required_argument, NULL, OPT_FROM_STORE},
+	{FROM_STORE "chroma", required_argument, NULL, OPT_FROM_STORE},
 	{"to", required_argument, NULL, OPT_TO},
+	{"collection", required_argument, NULL, OPT_COLLECTION},
+	{"table", required_argument, NULL, OPT_TABLE},
 	{"index", required_argument, NULL, OPT_INDEX},
+	{"metric", required_argument, NULL, OPT_METRIC},
+	{"key-file", required_argument, NULL, OPT_KEY_FILE},
 	{"samples", required_argument, NULL, OPT_SAMPLES},
 	{NULL, 0, NULL, 0}
 };
+
+/* One option into *arguments; 0, or the exit code after saying what is wrong. */
+static int
+take_option(int option, const char *name, MigrateArguments *arguments)
+{
+	char	   *end;
+
+	switch (option)
+	{
+		case OPT_FROM_STORE:
+		case OPT_FROM:
+			if (arguments->from != NULL)
+				return omen_command_usage("migrate", "one source at a time: %s and %s", arguments->from, optarg);
+			arguments->from = optarg;
+			if (option == OPT_FROM_STORE)
+				arguments->kind = omen_store_kind(name + strlen(FROM_STORE));
+			return 0;
+		case OPT_TO:
+			arguments->to = optarg;
+			return 0;
+		case OPT_COLLECTION:
+			arguments->collection = optarg;
+			return 0;
+		case OPT_TABLE:
+			arguments->table = optarg;
+			return 0;
+		case OPT_INDEX:
+			arguments->index = optarg;
+			return 0;
+		case OPT_KEY_FILE:
+			arguments->key_file = optarg;
+			return 0;
+		case OPT_METRIC:
+			arguments->metric = omen_metric_by_name(optarg);
+			if (arguments->metric == OMEN_METRIC_UNKNOWN)
+				return omen_command_usage("migrate", "--metric is cosine, l2, ip or l1, not \"%s\"", optarg);
+			return 0;
+		case OPT_SAMPLES:
+			arguments->samples = (int) strtol(optarg, &end, 10);
+			if (*end != '\0' || end == optarg || arguments->samples < 0 || arguments->samples > 1000)
+				return omen_command_usage("migrate", "--samples is a number from 0 to 1000, not \"%s\"", optarg);
+			return 0;
+		default:
+			return omen_command_usage("migrate", "unknown or incomplete option");
+	}
+}
+
+/* Options that mean nothing for this source are mistakes. */
+static int
+check_arguments(MigrateArguments *arguments)
+{
+	bool		url = arguments->from != NULL && strncmp(arguments->from, "http", 4) == 0 &&
+		strstr(arguments->from, "://") != NULL;
+
+	if (arguments->from == NULL)
+		return omen_command_usage("migrate", "--from is needed, the connection string of the source, or --from-STORE");
+	if (arguments->kind == NULL)
+	{
+		if (arguments->index == NULL)
+			arguments->index = "same";
+		if (strcmp(arguments->index, "same") != 0 && strcmp(arguments->index, "ivf") != 0)
+			return omen_command_usage("migrate", "--index is same or ivf, not \"%s\"", arguments->index);
+		if (arguments->collection != NULL || arguments->table != NULL || arguments->key_file != NULL ||
+			arguments->metric != OMEN_METRIC_UNKNOWN)
+			return omen_command_usage("migrate", "--collection, --table, --metric and --key-file are for --from-STORE");
+		return 0;
+	}
+	if (arguments->index == NULL)
+		arguments->index = "ivf";
+	if (strcmp(arguments->index, "ivf") != 0 && strcmp(arguments->index, "hnsw") != 0 &&
+		strcmp(arguments->index, "none") != 0)
+		return omen_command_usage("migrate", "--index is ivf, hnsw or none, not \"%s\"", arguments->index);
+	if (url && arguments->metric != OMEN_METRIC_UNKNOWN)
+		return omen_command_usage("migrate", "--metric is for files: an address tells its collection's");
+	if (!url && (arguments->collection != NULL || arguments->key_file != NULL))
+		return omen_command_usage("migrate", "--collection and --key-file are for addresses, http:// or https://");
+	if (arguments->metric == OMEN_METRIC_UNKNOWN)
+		arguments->metric = OMEN_METRIC_COSINE;
+	return 0;
+}
 
 static int
 parse_arguments(int argc, char **argv, MigrateArguments *arguments)
 {
 	int			option;
-	char	   *end;
+	int			place = 0;
+	int			code;
 
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "", long_options, &place)) != -1)
 	{
-		switch (option)
-		{
-			case OPT_FROM:
-				arguments->from = optarg;
-				break;
-			case OPT_TO:
-				arguments->to = optarg;
-				break;
-			case OPT_INDEX:
-				arguments->to_ivf = strcmp(optarg, "ivf") == 0;
-				if (!arguments->to_ivf && strcmp(optarg, "same") != 0)
-					return omen_command_usage("migrate", "--index is same or ivf, not \"%s\"", optarg);
-				break;
-			case OPT_SAMPLES:
-				arguments->samples = (int) strtol(optarg, &end, 10);
-				if (*end != '\0' || end == optarg || arguments->samples < 0 || arguments->samples > 1000)
-					return omen_command_usage("migrate", "--samples is a number from 0 to 1000, not \"%s\"", optarg);
-				break;
-			default:
-				return omen_command_usage("migrate", "unknown or incomplete option \"%s\"", argv[optind - 1]);
-		}
+		if (option == '?')
+			return omen_command_usage("migrate", "unknown or incomplete option \"%s\"", argv[optind - 1]);
+		code = take_option(option, long_options[place].name, arguments);
+		if (code != 0)
+			return code;
 	}
 	if (optind < argc)
 		return omen_command_usage("migrate", "what is \"%s\"?  Databases are named by --from and --to", argv[optind]);
-	if (arguments->from == NULL)
-		return omen_command_usage("migrate", "--from is needed: the connection string of the source");
-	return OMEN_EXIT_OK;
+	return check_arguments(arguments);
 }
 
 static double
@@ -224,15 +223,54 @@ now_s(void)
 	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
+static PGconn *
+connect_target(const OmenConfig *config, const MigrateArguments *arguments, OmenComplaint *complaint)
+{
+	return arguments->to != NULL ? omen_db_connect_url(arguments->to, "omendb migrate", complaint) :
+		omen_db_connect(config, "omendb migrate", complaint);
+}
+
 static int
-migrate(const OmenConfig *config, const MigrateArguments *arguments)
+migrate_collection(const OmenConfig *config, const MigrateArguments *arguments)
+{
+	OmenComplaint complaint = {0};
+	OmenProgress *progress = NULL;
+	OmenStoreReport report;
+	OmenStoreOptions options = {
+		.kind = arguments->kind,.from = arguments->from,.collection = arguments->collection,
+		.table = arguments->table,.index = arguments->index,.metric = arguments->metric,
+		.key_file = arguments->key_file,.samples = arguments->samples,
+		.context = &progress,.progress = show_progress,.notice = report_notice,.stop = &interrupted,
+	};
+	double		began_s = now_s();
+	int			code;
+
+	options.target = connect_target(config, arguments, &complaint);
+	if (options.target == NULL)
+		return omen_command_fail(&complaint);
+	catch_interrupts(NULL, options.target);
+	if (omen_stores_run(&options, &report, &complaint))
+		code = omen_stores_print(&report, now_s() - began_s);
+	else
+	{
+		if (progress != NULL)
+			omen_progress_end(progress, "");
+		code = omen_command_fail(&complaint);
+	}
+	omen_stores_report_free(&report);
+	PQfinish(options.target);
+	return code;
+}
+
+static int
+migrate_database(const OmenConfig *config, const MigrateArguments *arguments)
 {
 	OmenComplaint complaint = {0};
 	OmenTree	tree;
 	OmenProgress *progress = NULL;
 	OmenMigrateReport report;
 	OmenMigrateOptions options = {
-		.tree = &tree,.to_ivf = arguments->to_ivf,.samples = arguments->samples,
+		.tree = &tree,.to_ivf = strcmp(arguments->index, "ivf") == 0,.samples = arguments->samples,
 		.context = &progress,.progress = show_progress,.notice = report_notice,.stop = &interrupted,
 	};
 	double		began_s = now_s();
@@ -243,8 +281,7 @@ migrate(const OmenConfig *config, const MigrateArguments *arguments)
 	options.source = omen_db_connect_url(arguments->from, "omendb migrate", &complaint);
 	if (options.source == NULL)
 		return omen_command_fail(&complaint);
-	options.target = arguments->to != NULL ? omen_db_connect_url(arguments->to, "omendb migrate", &complaint) :
-		omen_db_connect(config, "omendb migrate", &complaint);
+	options.target = connect_target(config, arguments, &complaint);
 	if (options.target == NULL)
 	{
 		PQfinish(options.source);
@@ -252,7 +289,7 @@ migrate(const OmenConfig *config, const MigrateArguments *arguments)
 	}
 	catch_interrupts(options.source, options.target);
 	if (omen_migrate_run(&options, &report, &complaint))
-		code = print_report(&report, arguments->samples, now_s() - began_s);
+		code = omen_migrate_print(&report, arguments->samples, now_s() - began_s);
 	else
 	{
 		if (progress != NULL)
@@ -276,19 +313,24 @@ migrate_run(int argc, char **argv)
 		return OMEN_EXIT_USAGE;
 	code = parse_arguments(argc, argv, &arguments);
 	if (code == OMEN_EXIT_OK)
-		code = migrate(config, &arguments);
+		code = arguments.kind != NULL ? migrate_collection(config, &arguments) : migrate_database(config, &arguments);
 	omen_config_free(config);
 	return code;
 }
 
 const OmenCommand omen_migrate_command = {
 	.name = "migrate",
-	.summary = "copy a database from another server, from pgvector's too, and compare",
+	.summary = "copy from another server: PostgreSQL, Pinecone, Qdrant, Weaviate, Chroma",
 	.help =
 	"usage: omendb migrate --from URL [--to URL] [options]\n"
+	"       omendb migrate --from-STORE FILE|URL [--to URL] [options]\n"
 	"\n"
-	"Copies the database --from into the empty database --to (default: the one on\n"
-	"--data, or --database): schema, rows, indexes; then compares them.  Both are\n"
+	"Copies into the database --to (default: the one on --data, or --database), and\n"
+	"compares.  Interrupted, by Ctrl-C or a lost connection, the same command goes on\n"
+	"where it was; until the end a schema omendb_migrate notes what is done.  Nothing\n"
+	"is written to the source.\n"
+	"\n"
+	"A database (--from), into an empty one: schema, rows, indexes.  Both are\n"
 	"PostgreSQL connection strings; the source may have pgvector or OmenDB.\n"
 	"\n"
 	"  --index ivf      make ivf indexes of hnsw and ivfflat ones, where ivf knows\n"
@@ -296,18 +338,35 @@ const OmenCommand omen_migrate_command = {
 	"  --samples N      queries to compare for each column of vectors (default 20;\n"
 	"                   each reads the table twice)\n"
 	"\n"
-	"The source is read in one snapshot and nothing is written to it.  What others\n"
-	"write to it meanwhile is not copied.  Interrupted, by Ctrl-C or a lost\n"
-	"connection, the same command goes on where it was; tables copied before are\n"
-	"compared, and copied again if the source has changed.  Until the end the target\n"
-	"has a schema omendb_migrate, which notes what is done.\n"
-	"\n"
-	"The report has for each table both counts and whether the checksums of all rows\n"
-	"agree, and for each column of vectors whether exact searches give the same\n"
-	"distances on both sides, and the recall of both indexes.\n"
-	"\n"
+	"The source is read in one snapshot; what others write to it meanwhile is not\n"
+	"copied.  Tables copied by an earlier run are compared, and copied again if the\n"
+	"source has changed.  The report has for each table both counts and whether the\n"
+	"checksums of all rows agree, and for each column of vectors whether exact\n"
+	"searches give the same distances on both sides, and the recall of both indexes.\n"
 	"Not copied: roles, owners, privileges, publications, subscriptions, large\n"
 	"objects, databases' and roles' own settings.\n"
+	"\n"
+	"A collection of another vector store, into a table: id, a column for each name\n"
+	"of vectors (embedding for the one without a name), metadata as jsonb, and of\n"
+	"Chroma document and uri.\n"
+	"\n"
+	"  --from-pinecone FILE        records as JSON, one a line or pages of them\n"
+	"  --from-qdrant FILE|URL      http://host:6333, or what its scroll prints\n"
+	"  --from-weaviate FILE|URL    http://host:8080, or what /v1/objects prints;\n"
+	"                              URL?tenant=NAME for a class with tenants\n"
+	"  --from-chroma FILE|URL      http://host:8000, or what get() returns, as JSON\n"
+	"  --collection NAME           where the URL has several\n"
+	"  --table NAME                as in SQL (default: the collection's or file's name)\n"
+	"  --index ivf|hnsw|none       of the collection's distance (default: ivf)\n"
+	"  --metric cosine|l2|ip|l1    of a file, which does not say (default: cosine)\n"
+	"  --key-file FILE             holds the API key, readable by you alone; else it is\n"
+	"                              taken from the environment, if there: QDRANT_API_KEY,\n"
+	"                              WEAVIATE_API_KEY, CHROMA_API_KEY\n"
+	"  --samples N                 points and queries to compare (default 20)\n"
+	"\n"
+	"The report compares the counts, a checksum of ids, vectors and documents, the\n"
+	"metadata of sampled points, and the answers of the store and of the new index\n"
+	"with exact search.\n"
 	"\n"
 	"Exit status: 0 copied and the same, 1 not, 2 wrong usage.\n",
 	.run = migrate_run,

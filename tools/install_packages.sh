@@ -40,6 +40,8 @@ packages()
 	build postgresql-server-dev-$pg headers and makefiles to build its extension
 	build libpq-dev the client library of PostgreSQL
 	build libinih-dev reads configuration files
+	build libcurl4-openssl-dev speaks HTTP with other vector stores
+	build libssl-dev checksums, by the library that the two before use anyway
 	build libopenblas-serial-dev linear algebra for the built-in embedder
 	build liblapacke-dev the same, its C interface
 	build wordnet-base 117,659 definitions: the text of the demo

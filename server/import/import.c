@@ -38,21 +38,6 @@ tell_progress(const OmenImportOptions *options, const OmenReader *reader, uint64
 		options->progress(options->context, reader->source->offset, reader->source->size, row_count);
 }
 
-/* A reason may quote the file: what is shown must not drive the reader's terminal. */
-static void
-make_showable(char *shown, size_t shown_bytes, const char *reason)
-{
-	size_t		used = 0;
-	OmenGlyph	glyph;
-
-	while ((glyph = omen_glyph_next(reason)).bytes_used > 0 && used + sizeof(glyph.bytes) < shown_bytes)
-	{
-		used += (size_t) snprintf(shown + used, shown_bytes - used, "%s", glyph.bytes);
-		reason += glyph.bytes_used;
-	}
-	shown[used] = '\0';
-}
-
 /* Counts a bad row; false and a complaint when it is one too many. */
 static bool
 leave_out(const OmenImportOptions *options, OmenImportResult *result, uint64_t place,
@@ -60,7 +45,8 @@ leave_out(const OmenImportOptions *options, OmenImportResult *result, uint64_t p
 {
 	char		shown[3 * OMEN_ERROR_BYTES];
 
-	make_showable(shown, sizeof(shown), reason);
+	/* A reason may quote the file: what is shown must not drive the reader's terminal. */
+	omen_showable(shown, sizeof(shown), reason);
 	if (result->bad_count < options->bad_max)
 	{
 		result->bad_count++;

@@ -200,9 +200,8 @@ omen_target_vector_column(const OmenTarget *target, OmenComplaint *complaint)
 static const char parts_sql[] =
 	"SELECT p[1], p[2], pg_catalog.array_length(p, 1) FROM pg_catalog.parse_ident($1) AS p";
 
-/* `table` as typed, taken apart by the server's own rules and quoted again. */
-static char *
-requote(PGconn *connection, const char *table, OmenComplaint *complaint)
+char *
+omen_target_quote(PGconn *connection, const char *table, OmenComplaint *complaint)
 {
 	PGresult   *result = omen_db_query(connection, parts_sql, 1, &table, complaint);
 	char	   *quoted = NULL;
@@ -233,7 +232,7 @@ omen_target_create(PGconn *connection, const char *table, const OmenGuessTable *
 				   const char *id_name, char **statement, OmenComplaint *complaint)
 {
 	OmenBuffer	sql = {0};
-	char	   *quoted = requote(connection, table, complaint);
+	char	   *quoted = omen_target_quote(connection, table, complaint);
 	const char *key = id_name != NULL ? id_name : "id";
 	bool		has_key = false;
 	bool		has_vector = false;

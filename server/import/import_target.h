@@ -36,6 +36,9 @@ bool		omen_target_find(OmenTarget *target, PGconn *connection, const char *table
 bool		omen_target_create(PGconn *connection, const char *table, const OmenGuessTable *columns,
 							   const char *id_name, char **statement, OmenComplaint *complaint);
 
+/* `table` as typed, taken apart by the server's own rules and quoted again; free it.  NULL and a complaint. */
+char	   *omen_target_quote(PGconn *connection, const char *table, OmenComplaint *complaint);
+
 void		omen_target_free(OmenTarget *target);
 
 /* The column of that name, or NULL. */

@@ -9,6 +9,7 @@
  */
 #include <locale.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -101,4 +102,18 @@ omen_glyph_columns(const char *text)
 		text += glyph.bytes_used;
 	}
 	return columns;
+}
+
+void
+omen_showable(char *shown, size_t shown_bytes, const char *text)
+{
+	size_t		used = 0;
+	OmenGlyph	glyph;
+
+	while ((glyph = omen_glyph_next(text)).bytes_used > 0 && used + sizeof(glyph.bytes) < shown_bytes)
+	{
+		used += (size_t) snprintf(shown + used, shown_bytes - used, "%s", glyph.bytes);
+		text += glyph.bytes_used;
+	}
+	shown[used] = '\0';
 }

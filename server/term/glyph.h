@@ -25,6 +25,9 @@ typedef struct OmenGlyph
  */
 OmenGlyph	omen_glyph_next(const char *text);
 
+/* A copy of the text that may be printed, cut off where it does not fit. */
+void		omen_showable(char *shown, size_t shown_bytes, const char *text);
+
 /* Columns the whole text takes. */
 int			omen_glyph_columns(const char *text);
 
