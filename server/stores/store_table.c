@@ -222,7 +222,7 @@ choose_index(OmenStoreRun *run, const OmenVectorName *vector)
 		return NULL;
 	if (vector->shape != OMEN_SHAPE_DENSE || vector->dim == 0)
 		snprintf(text, sizeof(text), "%s gets no index: %s", vector->column, vector->shape == OMEN_SHAPE_SPARSE ?
-				 "hnsw takes sparse vectors of up to 1,000 elements" : vector->shape == OMEN_SHAPE_JSON ?
+				 "sparse vectors are searched exactly" : vector->shape == OMEN_SHAPE_JSON ?
 				 "it is kept as JSON" : "no vector of it was seen");
 	else if (vector->metric == OMEN_METRIC_UNKNOWN)
 		snprintf(text, sizeof(text), "%s gets no index: its distance has no operator here", vector->column);

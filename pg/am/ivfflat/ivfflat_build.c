@@ -207,7 +207,8 @@ find_centroids(IvfflatBuild *build, OmenArena *scratch)
 		omen_byte_row_copy(&training->sample, i, centroids, i);
 	build_check(build, omen_list_sums_init(&sums, scratch, &training->sample, centroids->count));
 	build_check(build, omen_assigner_init(&assigner, scratch, centroids));
-	for (uint32 i = 0; i < ITERATIONS && centroids->count > 1; i++)
+	/* A row for each list, as when some were invented, is where it ends already: 32,768 lists would take minutes. */
+	for (uint32 i = 0; i < ITERATIONS && training->sample.count > centroids->count && centroids->count > 1; i++)
 	{
 		OmenByteRows some = training->sample;
 
