@@ -126,7 +126,8 @@ static OmenJson
 ask_page_chroma(OmenStoreRun *run)
 {
 	collection_url(run, "/get");
-	omen_store_body(run, "{\"limit\":%d,\"offset\":%s,\"include\":[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]}",
+	omen_store_body(run, "{\"limit\":%d,\"offset\":%s,"
+					"\"include\":[\"embeddings\",\"documents\",\"metadatas\",\"uris\"]}",
 					run->page_points, run->cursor[0] != '\0' ? run->cursor : "0");
 	return omen_store_ask(run);
 }

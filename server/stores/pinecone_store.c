@@ -32,8 +32,9 @@ unwrap(OmenStoreRun *run, OmenJson *metadata, OmenBuffer *inner)
 	reason = omen_json_unescape(metadata->data, metadata->bytes, inner);
 	if (reason == NULL)
 		*metadata = omen_json_check(inner->data, inner->bytes, &reason);
-	return metadata->data != NULL || omen_complain(run->complaint, "point %lld: its metadata is a string that is not JSON: %s",
-												  (long long) run->place + 1, reason);
+	return metadata->data != NULL ||
+		omen_complain(run->complaint, "point %lld: its metadata is a string that is not JSON: %s",
+					  (long long) run->place + 1, reason);
 }
 
 static bool

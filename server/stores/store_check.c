@@ -109,7 +109,8 @@ append_row_bytes(OmenStoreRun *run, OmenBuffer *sql)
 		char	   *part = NULL;
 
 		if (column->encoding->encode != omen_encode_jsonb && name != NULL &&
-			asprintf(&part, "%1$scoalesce(int4send(octet_length(%2$s%3$ssend(%4$s))) || %2$s%3$ssend(%4$s), int4send(-1))",
+			asprintf(&part, "%1$scoalesce(int4send(octet_length(%2$s%3$ssend(%4$s))) || %2$s%3$ssend(%4$s), "
+					 "int4send(-1))",
 					 i > 0 ? " || " : "", column->encoding->type_name, text ? "" : "_", name) < 0)
 			part = NULL;
 		if (part != NULL)
@@ -250,7 +251,8 @@ typedef struct Hits
 
 /* One query, three ways. */
 static bool
-ask_one(OmenStoreRun *run, const OmenVectorName *vector, const char *quoted, bool indexed, const char *query, Hits *hits)
+ask_one(OmenStoreRun *run, const OmenVectorName *vector, const char *quoted, bool indexed, const char *query,
+		Hits *hits)
 {
 	char		distance[192];
 	const char *values[] = {query};

@@ -121,7 +121,8 @@ read_note(OmenStoreRun *run, bool *finished)
 	if (found[0] != '\0')
 	{
 		result = omen_db_query(run->options->target, "SELECT source, cursor, points, checksum, finished "
-							   "FROM omendb_migrate.collections WHERE relation = $1::regclass", 1, values, run->complaint);
+							   "FROM omendb_migrate.collections WHERE relation = $1::regclass",
+							   1, values, run->complaint);
 		if (result == NULL)
 			return false;
 	}

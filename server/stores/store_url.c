@@ -108,7 +108,8 @@ omen_store_choose(OmenStoreRun *run, OmenJson names, const char *key, OmenJson *
 	}
 	omen_showable(shown, sizeof(shown), list);
 	if (chosen->data == NULL && wanted != NULL)
-		omen_complain(run->complaint, "there is no collection %s there%s%s", wanted, count > 0 ? "; there are " : "", shown);
+		omen_complain(run->complaint, "there is no collection %s there%s%s", wanted,
+					  count > 0 ? "; there are " : "", shown);
 	else if (chosen->data == NULL)
 		omen_complain(run->complaint, "there is no collection at %s", run->base);
 	else if (count > 1 && wanted == NULL)
@@ -165,7 +166,7 @@ key_header(OmenStoreRun *run, char *header, size_t header_bytes)
 		strcpy(key, given);
 	for (const char *at = key; good && *at != '\0'; at++)
 		if (*at <= ' ' || *at == 127)
-			good = omen_complain(run->complaint, "the key for %s has a space or a control character in it", kind->title);
+			good = omen_complain(run->complaint, "the key for %s has a space or control character in it", kind->title);
 	header[0] = '\0';
 	if (good && key[0] != '\0')
 		snprintf(header, header_bytes, "%s%s", kind->key_header, key);
@@ -194,10 +195,12 @@ split_url(OmenStoreRun *run)
 	if (memchr(url + host, '@', strcspn(url + host, "/?#")) != NULL)
 	{
 		omen_complain(run->complaint, "the URL holds a password, which everyone on this machine can see");
-		return omen_advise(run->complaint, "Put the key into %s or a file, --key-file.", run->options->kind->key_variable);
+		return omen_advise(run->complaint, "Put the key into %s or a file, --key-file.",
+						   run->options->kind->key_variable);
 	}
 	if (url[bytes] == '?')
-		snprintf(run->parameters, sizeof(run->parameters), "%.*s", (int) strcspn(url + bytes + 1, "#"), url + bytes + 1);
+		snprintf(run->parameters, sizeof(run->parameters), "%.*s", (int) strcspn(url + bytes + 1, "#"),
+				 url + bytes + 1);
 	while (bytes > host && url[bytes - 1] == '/')
 		bytes--;
 	if (bytes >= sizeof(run->base) || strlen(url) - bytes > sizeof(run->parameters))
@@ -228,7 +231,8 @@ omen_store_open_url(OmenStoreRun *run)
 	if (!opened)
 		return false;
 	run->page_points = PAGE_POINTS;
-	snprintf(run->key_advice, sizeof(run->key_advice), "Put its key into the environment as %s, or a file, --key-file.", kind->key_variable);
+	snprintf(run->key_advice, sizeof(run->key_advice), "Put its key into the environment as %s, or a file, --key-file.",
+			 kind->key_variable);
 	run->http.key_advice = run->key_advice;
 	run->options->progress(run->options->context, "asking for the collection", "", 0, 0);
 	if (!kind->describe(run) || !kind->count(run, &run->total))
