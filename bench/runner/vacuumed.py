@@ -8,7 +8,7 @@ from .contestants import OPERATORS, ops
 from .postgres import Connection
 
 DELETED_TENTHS = 3
-QUERIES = 100
+QUERIES = 500
 K = 10
 EF_SEARCH = 100         # where an index has such a setting: the same before and after
 

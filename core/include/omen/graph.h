@@ -199,8 +199,10 @@ OmenStatus	omen_graph_insert(OmenGraphWork *work, const void *query, const uint8
 /*
  * Leads a node's links past dead nodes and empty places: what those led to
  * takes their place, as far as it is among the best (the manner of
- * FreshDiskANN, Singh et al. 2021), and is linked back (that of MN-RU, Xiao
- * et al. 2024).  Nothing when there are none, or the node is not live.
+ * FreshDiskANN, Singh et al. 2021), or what a search finds when many are lost;
+ * and is linked back (that of MN-RU, Xiao et al. 2024).  A node that the search
+ * does not find is linked to from where it ended.  Nothing when there are no
+ * such links, or the node is not live.
  */
 OmenStatus	omen_graph_repair(OmenGraphWork *work, uint32_t level, uint32_t number, OmenGraphEntry entry);
 

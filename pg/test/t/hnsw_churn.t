@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 #
 # hnsw_churn.t - a graph whose rows are replaced, a tenth in each of ten rounds,
-# finds nearly as much as one made anew; when vacuum is cut off again and again,
-# the next goes on where it was, and every row is found.  (The aim is 0.005 below
-# a new graph; am/hnsw/README.md says how far it is missed.)
+# finds as much as one made anew, within 0.005; nearly so when vacuum is cut off
+# again and again, and the next goes on where it was (0.002 and 0.005 were seen;
+# new graphs of such rows differ by 0.003).
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -18,7 +18,8 @@ use Test::More;
 $IndexItems::using = 'hnsw (v vector_l2_ops)';
 seed_from_time();
 my $rows = $ENV{RUN_TORTURE} ? 60000 : 8000;
-my $queries = 1500;
+# So many that the difference of two recalls is known within 0.001 (one deviation).
+my $queries = 4000;
 my $node = PostgreSQL::Test::Cluster->new('churn');
 $node->init;
 $node->append_conf('postgresql.conf', "fsync = off\nautovacuum = off\njit = off\nshared_buffers = 64MB\n");
@@ -54,7 +55,7 @@ foreach my $round (1 .. 10)
 	replace_rows();
 	$node->safe_psql('postgres', 'VACUUM items');
 }
-compare_with_new('ten rounds', 0.02);
+compare_with_new('ten rounds', 0.005);
 
 # ---- cut off at any point of its passes ----
 
@@ -73,7 +74,7 @@ foreach my $round (1 .. 10)
 	$node->safe_psql('postgres', 'VACUUM items') if $round % 2 == 0;
 }
 cmp_ok($cut_off, '>', 5, "vacuum was cut off $cut_off times");
-compare_with_new('vacuums cut off', 0.08);
+compare_with_new('vacuums cut off', 0.02);
 $node->stop;
 unlike(slurp_file($node->logfile), qr/PANIC|cannot use index/, 'no complaint in the log');
 done_testing();
