@@ -40,6 +40,7 @@ typedef struct Data
 	uint32_t	query_count;
 	float	   *rows;
 	float	   *queries;
+	float	   *held_out;		/* those that came with rows made here */
 } Data;
 
 typedef struct Result
@@ -224,10 +225,11 @@ make_rows(const char *name, uint32_t query_count, uint32_t rows_max)
 		make_uniform(&data, &random);
 	else
 		make_duplicates(&data, &random);
+	data.held_out = malloc((size_t) query_count * dim * sizeof(float));
+	memcpy(data.held_out, data.queries, (size_t) query_count * dim * sizeof(float));
 	return data;
 }
 
-/* `queries` of zipf, uniform and dup came with the rows, and must be asked for first. */
 static void
 fill_queries(Data *data, const char *name, const char *part)
 {
@@ -238,10 +240,11 @@ fill_queries(Data *data, const char *name, const char *part)
 
 	if (make_queries(data, part, &random))
 		return;
-	if (strncmp(name, "zipf", 4) == 0 || strncmp(name, "uniform", 7) == 0 || strncmp(name, "dup", 3) == 0)
+	if (data->held_out != NULL)
 	{
 		if (strcmp(part, "queries") != 0)
 			fail("no such queries: ", part);
+		memcpy(data->queries, data->held_out, (size_t) data->query_count * data->dim * sizeof(float));
 		return;
 	}
 	if (file)
@@ -319,15 +322,18 @@ measure(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetric 
 		OmenPoint	point = {.vector = search->query.vector};
 		float		edge = truth[(size_t) q * stride];
 		double		query_sq = omen_simd->norm_sq_f32(query, data->dim);
+		double		scale;
 		double		begin = now();
 		uint32_t	nearest_count = 0;
 		uint32_t	good = 0;
 		OmenIvfEffort effort = omen_ivf_fixed_effort(probes);
 
-		omen_ivf_point(&index->rotation, metric, index->model.mean, *index->model.lift_sq, query, scratch, &point);
+		scale = omen_ivf_query(&index->rotation, &index->model, query, scratch, &point);
 		omen_ivf_search_begin(search);
 		if (probes == 0)
 			effort = omen_ivf_effort(&index->model, k, target, 0);
+		else
+			effort.epsilon = omen_ivf_effort(&index->model, k, target, 0).epsilon;
 		if (omen_ivf_search_run(search, k, effort) != OMEN_OK)
 			fail("the search failed: ", search->error.text);
 		result.us += now() - begin;
@@ -341,7 +347,7 @@ measure(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetric 
 				break;
 			distance = exact(metric, query, data->rows + (size_t) row_of_tid(hit->tid) * data->dim, data->dim);
 			squared = metric == OMEN_L2 ? distance : metric == OMEN_COSINE ? 2 * distance :
-				(float) (2 * distance + query_sq + *index->model.lift_sq);
+				(float) (2 * scale * distance + scale * scale * query_sq + *index->model.lift_sq);
 			omen_heap_offer(nearest, &nearest_count, k, squared);
 			result.fetched++;
 			good += distance <= edge + 1e-6f * fabsf(edge) + 1e-12f;
@@ -369,7 +375,7 @@ measure(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetric 
 
 /* The cost of the fewest probes that reach this recall. */
 static double
-fixed_cost(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetric metric, uint32_t k,
+fixed_cost(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetric metric, uint32_t k, double target,
 		   const float *truth, uint32_t stride, double mean)
 {
 	uint32_t	low = 1;
@@ -380,12 +386,12 @@ fixed_cost(const Data *data, MemoryIndex *index, OmenIvfSearch *search, OmenMetr
 	{
 		uint32_t	middle = (low + high) / 2;
 
-		if (measure(data, index, search, metric, k, 0, middle, truth, stride).mean >= mean)
+		if (measure(data, index, search, metric, k, target, middle, truth, stride).mean >= mean)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	fixed = measure(data, index, search, metric, k, 0, low, truth, stride);
+	fixed = measure(data, index, search, metric, k, target, low, truth, stride);
 	return fixed.codes + OMEN_LIST_COST * fixed.lists;
 }
 
@@ -460,7 +466,7 @@ print_cells(const Data *data, MemoryIndex *index, OmenMetric metric, const char 
 				(r.p5 >= 0.7 || target[t] >= 0.99);
 
 			if (with_fixed)
-				fixed = fixed_cost(data, index, &search, metric, k[i], truth + i, ks, r.mean) /
+				fixed = fixed_cost(data, index, &search, metric, k[i], target[t], truth + i, ks, r.mean) /
 					(r.codes + OMEN_LIST_COST * r.lists);
 			printf("| %s | %s | %u | %.3g | %.4f | %.2f | %.2f | %.1f | %.0f | %.0f | %.0f | %.0f |",
 				   metric_names[metric], set, k[i], target[t], r.mean, r.p5, r.worst, r.lists, r.codes, r.records,
@@ -533,5 +539,6 @@ main(int argc, char **argv)
 	printf("# %u of %u cells meet the bar\n", met, cells);
 	free(data.rows);
 	free(data.queries);
+	free(data.held_out);
 	return 0;
 }

@@ -15,16 +15,25 @@
 #include <string.h>
 
 #include "ivf_calibrate.h"
+#include "omen/random.h"
 #include "omen/select.h"
 
 #define FEWEST_QUERIES 20
 #define TILE_ROWS 64
+/* For every so many queries one of a stranger's. */
+#define STRANGERS_EVERY 4
 
 const float omen_calibration_levels[OMEN_CALIBRATION_LEVELS] = {
 	0.50f, 0.60f, 0.70f, 0.80f, 0.85f, 0.90f, 0.92f, 0.94f, 0.95f, 0.96f,
 	0.965f, 0.97f, 0.975f, 0.98f, 0.985f, 0.99f, 0.9925f, 0.995f, 0.998f, 1.0f
 };
 const uint32_t omen_calibration_ks[OMEN_CALIBRATION_KS] = {1, 10, OMEN_NEIGHBOURS, OMEN_NEIGHBOURS_MANY};
+
+static uint32_t
+strangers_for(uint32_t queries)
+{
+	return (queries + STRANGERS_EVERY - 1) / STRANGERS_EVERY;
+}
 
 /* Room for neighbours of so many queries; the first of every OMEN_NEIGHBOURS_MANY_EVERY has more. */
 static uint32_t
@@ -34,12 +43,94 @@ neighbours_before(uint32_t queries)
 		(OMEN_NEIGHBOURS_MANY - OMEN_NEIGHBOURS);
 }
 
+/* So many times as long as rows, on average, queries are made by inner product. */
+#define LENGTHENED 2.0
+
+static float
+normal(OmenRandom *random)
+{
+	double		u = 1.0 - omen_random_unit(random);
+
+	return (float) (sqrt(-2.0 * log(u)) * cos(6.283185307179586 * omen_random_unit(random)));
+}
+
+/* out = a query, relative to the rows' origin instead of their mean. */
+static double
+read_query(const OmenByteRows *queries, uint32_t q, const float *mean, float *out)
+{
+	omen_floats_from_bytes(queries->values + (size_t) q * queries->dim, queries->scale[q], queries->dim, out);
+	for (uint32_t d = 0; d < queries->dim; d++)
+		out[d] += mean[d];
+	return sqrt(omen_simd->norm_sq_f32(out, queries->dim));
+}
+
+/* The same the other way about, multiplied by `by`. */
+static void
+write_query(OmenByteRows *queries, uint32_t q, const float *mean, double by, float *in)
+{
+	for (uint32_t d = 0; d < queries->dim; d++)
+		in[d] = (float) (in[d] * by) - mean[d];
+	queries->scale[q] = omen_bytes_from_floats(in, queries->dim, queries->values + (size_t) q * queries->dim);
+}
+
+/*
+ * Inner product: brings all queries to one length, as searches do
+ * (omen_ivf_query): as long as the first `own` are made.  Any would give the same order of rows.  Among lists a long
+ * query prefers those of long rows, a short one those of scattered rows; twice
+ * the rows' own length finds most with least.
+ */
+static void
+even_lengths(OmenByteRows *queries, uint32_t own, OmenIvfModel *model, float *room)
+{
+	float	   *length = &model->calibration->query_length;
+	double		sum = 0;
+
+	for (uint32_t q = 0; q < own; q++)
+		sum += read_query(queries, q, model->mean, room);
+	if (!(*length > 0) && isfinite(sum))
+		*length = (float) (LENGTHENED * sum / own);
+	for (uint32_t q = 0; q < queries->count && *length > 0; q++)
+	{
+		double		given = read_query(queries, q, model->mean, room);
+
+		if (given > 0 && isfinite(*length / given))
+			write_query(queries, q, model->mean, *length / given, room);
+	}
+}
+
+/*
+ * Behind the first `own` queries, strangers: as long as one of those, in no
+ * direction that the rows have.  Noise added to queries would lie between, and
+ * such a mixture tells how to find neither.
+ */
+static void
+add_strangers(OmenByteRows *queries, uint32_t own, const OmenIvfModel *model, float *room)
+{
+	uint32_t	dim = queries->dim;
+	OmenRandom	random = {own};
+
+	for (uint32_t q = own; q < queries->count; q++)
+	{
+		uint32_t	like = (q - own) * STRANGERS_EVERY % own;
+		double		length;
+
+		omen_floats_from_bytes(queries->values + (size_t) like * dim, queries->scale[like], dim, room);
+		length = sqrt(omen_simd->norm_sq_f32(room, dim) / dim);
+		for (uint32_t d = 0; d < dim; d++)
+			room[d] = (float) length * normal(&random) + model->mean[d];
+		length = model->metric == OMEN_COSINE ? sqrt(omen_simd->norm_sq_f32(room, dim)) : 1;
+		write_query(queries, q, model->mean, length > 0 ? 1 / length : 1, room);
+	}
+}
+
 OmenStatus
-omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena, const OmenIvfModel *model,
+omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena, OmenIvfModel *model,
 					   const OmenByteRows *queries)
 {
 	OmenCalibrator *c;
 	OmenStatus	status;
+	uint32_t	count = queries->count + strangers_for(queries->count);
+	float	   *room;
 
 	*calibrator = NULL;
 	if (queries->count < FEWEST_QUERIES || model->lists < 2)
@@ -47,20 +138,25 @@ omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena, const Omen
 	c = omen_arena_zero(arena, 1, sizeof(*c));
 	if (c == NULL)
 		return OMEN_NO_MEMORY;
-	status = omen_byte_rows_init(&c->queries, arena, queries->dim, queries->count, 0);
-	c->found_bytes = queries->count * sizeof(Neighbours) + neighbours_before(queries->count) * sizeof(Neighbour);
+	status = omen_byte_rows_init(&c->queries, arena, queries->dim, count, 0);
+	c->own = queries->count;
+	c->found_bytes = count * sizeof(Neighbours) + neighbours_before(count) * sizeof(Neighbour);
 	c->neighbours = omen_arena_zero(arena, 1, c->found_bytes);
-	c->products = omen_arena_alloc(arena, (size_t) TILE_ROWS * queries->count, sizeof(int32_t));
-	c->minus_worst = omen_arena_alloc(arena, queries->count, sizeof(float));
-	c->near = omen_arena_alloc(arena, queries->count, sizeof(uint32_t));
-	c->value = omen_arena_alloc(arena, queries->count, sizeof(float));
+	c->products = omen_arena_alloc(arena, (size_t) TILE_ROWS * count, sizeof(int32_t));
+	c->minus_worst = omen_arena_alloc(arena, count, sizeof(float));
+	c->near = omen_arena_alloc(arena, count, sizeof(uint32_t));
+	c->value = omen_arena_alloc(arena, count, sizeof(float));
+	room = omen_arena_alloc(arena, queries->dim, sizeof(float));
 	if (status != OMEN_OK || c->neighbours == NULL || c->products == NULL || c->minus_worst == NULL ||
-		c->near == NULL || c->value == NULL)
+		c->near == NULL || c->value == NULL || room == NULL)
 		return OMEN_NO_MEMORY;
 	memcpy(c->queries.values, queries->values, (size_t) queries->count * queries->dim);
 	memcpy(c->queries.scale, queries->scale, queries->count * sizeof(float));
-	c->nearest = (Neighbour *) (c->neighbours + queries->count);
-	for (uint32_t q = 0; q < queries->count; q++)
+	add_strangers(&c->queries, c->own, model, room);
+	if (model->metric == OMEN_INNER_PRODUCT)
+		even_lengths(&c->queries, c->own, model, room);
+	c->nearest = (Neighbour *) (c->neighbours + count);
+	for (uint32_t q = 0; q < count; q++)
 	{
 		c->minus_worst[q] = -INFINITY;
 		c->neighbours[q].first = neighbours_before(q);
@@ -83,7 +179,8 @@ omen_calibrator_bytes(uint32_t dim_padded, uint32_t queries)
 {
 	size_t		neighbours = OMEN_NEIGHBOURS + OMEN_NEIGHBOURS_MANY / OMEN_NEIGHBOURS_MANY_EVERY + 2;
 
-	return (size_t) queries * (dim_padded + neighbours * sizeof(Neighbour) + TILE_ROWS * sizeof(int32_t));
+	return (size_t) (queries + strangers_for(queries)) *
+		(dim_padded + neighbours * sizeof(Neighbour) + TILE_ROWS * sizeof(int32_t));
 }
 
 /* Moves the item at `at` of a heap down to where it belongs. */

@@ -30,7 +30,8 @@ typedef struct Neighbours
 
 struct OmenCalibrator
 {
-	OmenByteRows queries;
+	OmenByteRows queries;		/* those that were given, and behind them strangers */
+	uint32_t	own;			/* how many were given */
 	Neighbours *neighbours;		/* [queries.count], and behind them, in one piece, */
 	Neighbour  *nearest;
 	size_t		found_bytes;	/* of both */
@@ -38,7 +39,7 @@ struct OmenCalibrator
 	int32_t    *products;		/* a tile of rows by queries */
 	uint32_t   *near;			/* [queries.count] queries that a row is near, */
 	float	   *value;			/* and what near_i32 says of them */
-	int			skip_self;
+	int			skip_self;		/* of those given */
 };
 
 #endif							/* IVF_CALIBRATE_H */

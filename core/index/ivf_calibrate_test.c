@@ -293,6 +293,25 @@ achieved_by(const Needed *needed, uint32_t k, OmenIvfEffort effort)
 	return a;
 }
 
+/* Inner product: the calibrator's queries are all twice as long as rows are on average; so are ours then. */
+static void
+even_lengths(Setting *s)
+{
+	double		length[QUERIES];
+	double		sum = 0;
+
+	for (uint32_t q = 0; q < QUERIES && s->model.metric == OMEN_INNER_PRODUCT; q++)
+	{
+		length[q] = sqrt(omen_byte_row_norm_sq(&s->queries, q));
+		sum += length[q];
+	}
+	if (s->model.metric != OMEN_INNER_PRODUCT)
+		return;
+	assert_float_equal(s->model.calibration->query_length, 2 * sum / QUERIES, 1e-3 * sum / QUERIES);
+	for (uint32_t q = 0; q < QUERIES; q++)
+		s->queries.scale[q] *= (float) (2 * sum / QUERIES / length[q]);
+}
+
 static void
 test_against_sorting(void **state)
 {
@@ -301,12 +320,13 @@ test_against_sorting(void **state)
 		Setting		s;
 		OmenCalibrator *calibrator;
 		OmenCalibrator *other;
-		const OmenCalibration *got;
+		const OmenEfforts *got;
 		double		saved = 0;
 
 		begin_setting(&s, (OmenMetric) (1 + (m - 1) % 3), ROWS, LISTS, m > 3);
 		assert_int_equal(omen_calibrator_create(&calibrator, &s.arena, &s.model, &s.queries), OMEN_OK);
 		assert_int_equal(omen_calibrator_create(&other, &s.arena, &s.model, &s.queries), OMEN_OK);
+		even_lengths(&s);
 		/* In batches, as a build passes them. */
 		for (uint32_t first = 0; first < ROWS; first += 150)
 		{
@@ -321,8 +341,8 @@ test_against_sorting(void **state)
 		}
 		omen_calibrator_add_found(calibrator, omen_calibrator_found(other));
 		assert_int_equal(omen_calibrator_finish(calibrator, &s.model, &s.arena), OMEN_OK);
-		got = s.model.calibration;
-		assert_int_equal(got->queries, QUERIES);
+		got = &s.model.calibration->own;
+		assert_int_equal(s.model.calibration->queries, QUERIES);
 		for (uint32_t i = 0; i < OMEN_CALIBRATION_KS; i++)
 		{
 			uint32_t	k = omen_calibration_ks[i];
@@ -401,12 +421,12 @@ test_too_little_to_learn_from(void **state)
 	assert_int_equal(omen_calibrator_create(&calibrator, &s.arena, &s.model, &s.queries), OMEN_OK);
 	omen_calibrator_add(calibrator, &s.rows, s.list, s.second, s.norm_sq, s.lift_sq);
 	assert_int_equal(omen_calibrator_finish(calibrator, &s.model, &s.arena), OMEN_OK);
-	assert_true(s.model.calibration->lists[1][0] <= 3);
+	assert_true(s.model.calibration->own.lists[1][0] <= 3);
 	for (uint32_t l = 0; l < OMEN_CALIBRATION_LEVELS; l++)
 	{
-		assert_true(s.model.calibration->stop_z[2][l] == INFINITY);
-		assert_int_equal(s.model.calibration->patience[2][l], 3);
-		assert_int_equal(s.model.calibration->lists_alone[2][l], 3);
+		assert_true(s.model.calibration->own.stop_z[2][l] == INFINITY);
+		assert_int_equal(s.model.calibration->own.patience[2][l], 3);
+		assert_int_equal(s.model.calibration->own.lists_alone[2][l], 3);
 	}
 	assert_true(omen_ivf_effort(&s.model, 50, 0.9, 0).stop_z == INFINITY);
 	assert_int_equal(omen_ivf_effort(&s.model, 50, 0.9, 0).probes, 3);
@@ -431,11 +451,11 @@ test_effort(void **state)
 	for (uint32_t i = 0; i < OMEN_CALIBRATION_KS; i++)
 		for (uint32_t l = 0; l < OMEN_CALIBRATION_LEVELS; l++)
 		{
-			model.calibration->stop_z[i][l] = (float) i + omen_calibration_levels[l];
-			model.calibration->reach[i][l] = (float) i + l;
-			model.calibration->patience[i][l] = 100 * i + l + 1;
-			model.calibration->lists[i][l] = 100 * i + l + 2;
-			model.calibration->lists_alone[i][l] = 100 * i + l + 51;
+			model.calibration->own.stop_z[i][l] = (float) i + omen_calibration_levels[l];
+			model.calibration->own.reach[i][l] = (float) i + l;
+			model.calibration->own.patience[i][l] = 100 * i + l + 1;
+			model.calibration->own.lists[i][l] = 100 * i + l + 2;
+			model.calibration->own.lists_alone[i][l] = 100 * i + l + 51;
 		}
 	for (uint32_t k = 1; k <= 1000; k++)
 	{
@@ -450,8 +470,8 @@ test_effort(void **state)
 			while (l + 1 < OMEN_CALIBRATION_LEVELS && omen_calibration_levels[l] < recall + (1.0 - recall) * 0.4)
 				l++;
 			effort = omen_ivf_effort(&model, k, recall, 0);
-			assert_true(effort.stop_z == model.calibration->stop_z[i][l]);
-			assert_true(effort.reach == model.calibration->reach[i > 0 ? i : 1][l]);
+			assert_true(effort.stop_z == model.calibration->own.stop_z[i][l]);
+			assert_true(effort.reach == model.calibration->own.reach[i > 0 ? i : 1][l]);
 			assert_int_equal(effort.probes, 1000);
 			assert_int_equal(effort.patience, 100 * i + l + 1);
 			assert_int_equal(effort.lists, 100 * i + l + 2);
@@ -480,11 +500,11 @@ test_effort(void **state)
 		{
 			for (uint32_t l = 0; l < OMEN_CALIBRATION_LEVELS; l++)
 			{
-				model.calibration->stop_z[1][l] = odd[o];
-				model.calibration->reach[1][l] = odd[o];
-				model.calibration->patience[1][l] = odd_probes[o];
-				model.calibration->lists[1][l] = odd_probes[o];
-				model.calibration->lists_alone[1][l] = odd_probes[o];
+				model.calibration->own.stop_z[1][l] = odd[o];
+				model.calibration->own.reach[1][l] = odd[o];
+				model.calibration->own.patience[1][l] = odd_probes[o];
+				model.calibration->own.lists[1][l] = odd_probes[o];
+				model.calibration->own.lists_alone[1][l] = odd_probes[o];
 			}
 			effort = omen_ivf_effort(&model, 10, 0.95, 0);
 			assert_int_equal(effort.probes, 1000);

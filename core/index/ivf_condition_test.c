@@ -102,8 +102,7 @@ start_query(OmenIvfSearch *search, MemoryIndex *index, const float *query)
 	OmenPoint	point = {.vector = search->query.vector};
 	float	   *scratch = malloc(index->model.dim_padded * sizeof(float));
 
-	omen_ivf_point(&index->rotation, index->model.metric, index->model.mean, *index->model.lift_sq, query,
-				   scratch, &point);
+	omen_ivf_query(&index->rotation, &index->model, query, scratch, &point);
 	omen_ivf_search_begin(search);
 	free(scratch);
 }

@@ -15,8 +15,13 @@
 #define AIM 0.4
 /* For more neighbours than were looked at, more. */
 #define AIM_BEYOND 0.7
+/* And for strangers, who are of more kinds than those calibrated with. */
+#define AIM_STRANGE 0.7
 /* Looked at besides, once the rows have grown. */
 #define GROWN_LISTS 8
+/* Of so few rows, or where so many are wanted, none is left to chance. */
+#define SURE_K 10
+#define SURE_RECALL 0.98
 
 static inline uint32_t
 greater(uint32_t a, uint32_t b)
@@ -31,18 +36,21 @@ lists_beyond(uint32_t lists, uint32_t k, uint32_t most)
 	return (uint32_t) fmin((double) lists * fmax(k / (double) OMEN_NEIGHBOURS_MANY, 1), most);
 }
 
-OmenIvfEffort
-omen_ivf_effort(const OmenIvfModel *model, uint32_t k, double recall, int grown)
+static OmenIvfEffort
+find_effort(const OmenIvfModel *model, int strange, uint32_t k, double recall, int grown)
 {
-	const OmenCalibration *calibration = model->calibration;
+	const OmenEfforts *efforts = strange ? &model->calibration->strangers : &model->calibration->own;
 	OmenIvfEffort effort = omen_ivf_fixed_effort(model->lists);
 	uint32_t	below;
 	uint32_t	above = 0;
 	uint32_t	l = 0;
-	double		aim = recall + (1.0 - recall) * (k > OMEN_NEIGHBOURS_MANY ? AIM_BEYOND : AIM);
+	double		aim = recall + (1.0 - recall) * (strange ? AIM_STRANGE : k > OMEN_NEIGHBOURS_MANY ? AIM_BEYOND : AIM);
 
-	if (calibration->queries == 0 || recall >= 1.0)
+	effort.epsilon = k < SURE_K || recall >= SURE_RECALL ? OMEN_EPSILON_SURE : OMEN_EPSILON_DEFAULT;
+	if (model->calibration->queries == 0 || recall >= 1.0)
 		return effort;
+	effort.recall = (float) recall;
+	effort.grown = grown;
 	while (l + 1 < OMEN_CALIBRATION_LEVELS && omen_calibration_levels[l] < aim)
 		l++;
 	/* Effort does not grow steadily with k; between two that were looked at, the greater of theirs. */
@@ -55,7 +63,7 @@ omen_ivf_effort(const OmenIvfModel *model, uint32_t k, double recall, int grown)
 	 */
 	if (grown)
 	{
-		uint32_t	alone = greater(calibration->lists_alone[below][l], calibration->lists_alone[above][l]);
+		uint32_t	alone = greater(efforts->lists_alone[below][l], efforts->lists_alone[above][l]);
 
 		/* Among more rows the neighbours are others, in lists that were not trained on them. */
 		effort.probes = alone > 0 ? lists_beyond(alone, k, model->lists) * 3 / 2 + GROWN_LISTS : model->lists;
@@ -63,14 +71,14 @@ omen_ivf_effort(const OmenIvfModel *model, uint32_t k, double recall, int grown)
 		effort.lists = effort.probes;
 		return effort;
 	}
-	effort.stop_z = fmaxf(calibration->stop_z[below][l], calibration->stop_z[above][l]);
-	effort.reach = fmaxf(calibration->reach[below][l], calibration->reach[above][l]);
+	effort.stop_z = fmaxf(efforts->stop_z[below][l], efforts->stop_z[above][l]);
+	effort.reach = fmaxf(efforts->reach[below][l], efforts->reach[above][l]);
 	/* One neighbour of a row is found within next to no reach, which is too little for a stranger's. */
 	if (above == 0)
-		effort.reach = fmaxf(effort.reach, calibration->reach[1][l]);
-	effort.patience = lists_beyond(greater(calibration->patience[below][l], calibration->patience[above][l]), k,
+		effort.reach = fmaxf(effort.reach, efforts->reach[1][l]);
+	effort.patience = lists_beyond(greater(efforts->patience[below][l], efforts->patience[above][l]), k,
 								   model->lists);
-	effort.lists = lists_beyond(greater(calibration->lists[below][l], calibration->lists[above][l]), k, model->lists);
+	effort.lists = lists_beyond(greater(efforts->lists[below][l], efforts->lists[above][l]), k, model->lists);
 	effort.lists = greater(effort.lists, 1);
 	/* Damage would show as one of these; it costs time, nothing else. */
 	if (effort.patience == 0)
@@ -78,4 +86,19 @@ omen_ivf_effort(const OmenIvfModel *model, uint32_t k, double recall, int grown)
 	if (!(effort.stop_z == effort.stop_z))
 		effort.stop_z = INFINITY;
 	return effort;
+}
+
+OmenIvfEffort
+omen_ivf_effort(const OmenIvfModel *model, uint32_t k, double recall, int grown)
+{
+	return find_effort(model, 0, k, recall, grown);
+}
+
+OmenIvfEffort
+omen_ivf_query_effort(const OmenIvfSearch *search, uint32_t k, double recall, int grown)
+{
+	const OmenCalibration *calibration = search->model->calibration;
+	int			strange = search->ranking.ready > 0 && search->ranking.ranks[0].distance > calibration->strange;
+
+	return find_effort(search->model, strange, k, recall, grown);
 }

@@ -176,9 +176,9 @@ omen_ivf_filter_effort(const OmenIvfSearch *search, uint32_t k, uint32_t done)
 	const OmenFilter *filter = &search->filter;
 	double		share = (search->stats.keys_passed + 1.0) / (search->stats.keys_tested + 1.0);
 	double		among = k / share;
-	OmenIvfEffort least = omen_ivf_effort(search->model, k, filter->recall, filter->grown);
-	OmenIvfEffort effort = omen_ivf_effort(search->model, among < UINT32_MAX ? (uint32_t) among : UINT32_MAX,
-										   filter->recall, filter->grown);
+	OmenIvfEffort least = omen_ivf_query_effort(search, k, filter->recall, filter->grown);
+	OmenIvfEffort effort = omen_ivf_query_effort(search, among < UINT32_MAX ? (uint32_t) among : UINT32_MAX,
+												 filter->recall, filter->grown);
 
 	/* At least that for k. */
 	effort.stop_z = fmaxf(effort.stop_z, least.stop_z) + SCATTER_Z * strangeness(search);

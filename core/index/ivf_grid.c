@@ -57,6 +57,9 @@ compare_neighbours(const void *a, const void *b)
 /* So much dearer than the cheapest choice may be one with a wider reach: strangers need it. */
 #define REACH_WORTH 1.1
 
+/* Queries farther from their nearest list than this share of the calibration's own are strangers. */
+#define STRANGE_FROM 0.99
+
 static const float reach_step[REACH_STEPS] = {
 	0.0f, 0.03f, 0.06f, 0.09f, 0.12f, 0.15f, 0.18f, 0.22f, 0.26f, 0.3f, 0.35f, 0.42f, 0.5f, 0.65f, 0.9f, 1.5f
 };
@@ -87,6 +90,14 @@ typedef struct Grid
 	uint32_t	queries;
 	uint32_t	neighbours;
 } Grid;
+
+/* Which of the calibrator's queries count. */
+typedef struct Asked
+{
+	uint32_t	first;
+	uint32_t	count;
+	OmenKeyed  *nearest;		/* [count] out: how far each is from its nearest list; NULL: not wanted */
+} Asked;
 
 /* One query's: what lies in each cell of probes x z, then (added up) below its upper corner. */
 typedef struct Cells
@@ -207,7 +218,7 @@ static const Neighbour *
 nearest_of(const OmenCalibrator *calibrator, uint32_t q, uint32_t k)
 {
 	const Neighbours *n = &calibrator->neighbours[q];
-	uint32_t	skip = calibrator->skip_self && n->count > 0;
+	uint32_t	skip = calibrator->skip_self && q < calibrator->own && n->count > 0;
 
 	return n->count < skip + k ? NULL : calibrator->nearest + n->first + skip;
 }
@@ -429,9 +440,9 @@ choose(const Grid *grid, float level, uint32_t *choice, uint32_t *z_of_choice)
 
 /* Counts everything: grids[OMEN_CALIBRATION_KS], or NULL when out of memory. */
 static Grid *
-make_grids(OmenCalibrator *calibrator, const OmenIvfModel *model, int spilled, const Steps *steps, OmenArena *scratch)
+make_grids(OmenCalibrator *calibrator, Asked asked, const OmenIvfModel *model, int spilled, const Steps *steps,
+		   OmenArena *scratch)
 {
-	uint32_t	queries = calibrator->queries.count;
 	uint32_t	most = model->lists > OMEN_NEIGHBOURS_MANY ? model->lists : OMEN_NEIGHBOURS_MANY;
 	Grid	   *grids = omen_arena_zero(scratch, OMEN_CALIBRATION_KS, sizeof(Grid));
 	Cells	   *cells = omen_arena_alloc(scratch, 1, sizeof(*cells));
@@ -449,23 +460,25 @@ make_grids(OmenCalibrator *calibrator, const OmenIvfModel *model, int spilled, c
 	for (uint32_t s = 0; s < OMEN_CALIBRATION_KS; s++)
 	{
 		size_t		some = omen_calibration_ks[s] > OMEN_NEIGHBOURS ?
-			(queries + OMEN_NEIGHBOURS_MANY_EVERY - 1) / OMEN_NEIGHBOURS_MANY_EVERY : queries;
+			asked.count / OMEN_NEIGHBOURS_MANY_EVERY + 1 : asked.count;
 
 		grids[s].z = omen_arena_zero(scratch, some * omen_calibration_ks[s], sizeof(OmenKeyed));
 		if (grids[s].z == NULL)
 			return NULL;
 	}
-	for (uint32_t q = 0; q < queries; q++)
+	for (uint32_t q = asked.first; q < asked.first + asked.count; q++)
 	{
 		qsort(calibrator->nearest + calibrator->neighbours[q].first, calibrator->neighbours[q].count,
 			  sizeof(Neighbour), compare_neighbours);
 		rank_query(calibrator, q, model, &at);
+		if (asked.nearest != NULL)
+			asked.nearest[q - asked.first].key = at.ranking.ranks[0].distance;
 		for (uint32_t s = 0; s < OMEN_CALIBRATION_KS; s++)
 			note_z(calibrator, q, model, &at, omen_calibration_ks[s], &grids[s]);
 	}
 	for (uint32_t s = 0; s < OMEN_CALIBRATION_KS; s++)
 		make_z_steps(&grids[s]);
-	for (uint32_t q = 0; q < queries; q++)
+	for (uint32_t q = asked.first; q < asked.first + asked.count; q++)
 	{
 		rank_query(calibrator, q, model, &at);
 		for (uint32_t s = 0; s < OMEN_CALIBRATION_KS; s++)
@@ -490,19 +503,10 @@ mean_spread(const OmenIvfModel *model)
 	return rows > 0 ? (float) (sum / rows) : 0.0f;
 }
 
-OmenStatus
-omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenArena *scratch)
+/* What the grids say for each k and each level. */
+static void
+fill_efforts(const Grid *grids, const Steps *steps, uint32_t lists, OmenEfforts *out)
 {
-	OmenCalibration *out = model->calibration;
-	Steps		steps;
-	Grid	   *grids;
-
-	make_steps(&steps, model->lists);
-	out->spread = mean_spread(model);
-	grids = make_grids(calibrator, model, 1, &steps, scratch);
-	if (grids == NULL)
-		return OMEN_NO_MEMORY;
-	out->queries = calibrator->queries.count;
 	for (uint32_t s = 0; s < OMEN_CALIBRATION_KS; s++)
 		for (uint32_t l = 0; l < OMEN_CALIBRATION_LEVELS; l++)
 		{
@@ -514,7 +518,7 @@ omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenAren
 			/* Too few rows for so many neighbours: search everything. */
 			out->stop_z[s][l] = INFINITY;
 			out->reach[s][l] = INFINITY;
-			out->patience[s][l] = out->lists[s][l] = out->lists_alone[s][l] = model->lists;
+			out->patience[s][l] = out->lists[s][l] = out->lists_alone[s][l] = lists;
 			if (grids[s].neighbours == 0)
 				continue;
 			choose(&grids[s], level, &c, &z);
@@ -522,13 +526,39 @@ omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenAren
 			{
 				out->stop_z[s][l] = grids[s].z_step[z];
 				out->reach[s][l] = reach_step[c / PATIENCE_STEPS];
-				out->patience[s][l] = steps.patience[c % PATIENCE_STEPS];
+				out->patience[s][l] = steps->patience[c % PATIENCE_STEPS];
 				out->lists[s][l] = (uint32_t) (grids[s].lists[c] / grids[s].queries);
 			}
-			while (p + 1 < steps.probes_count && !is_enough(&grids[s], &grids[s].fixed[p], level))
+			while (p + 1 < steps->probes_count && !is_enough(&grids[s], &grids[s].fixed[p], level))
 				p++;
-			out->lists_alone[s][l] = steps.probes[p];
+			out->lists_alone[s][l] = steps->probes[p];
 		}
+}
+
+OmenStatus
+omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenArena *scratch)
+{
+	OmenCalibration *out = model->calibration;
+	uint32_t	own = calibrator->own;
+	Asked		asked = {0, own, omen_arena_zero(scratch, own, sizeof(OmenKeyed))};
+	Steps		steps;
+	Grid	   *grids;
+
+	if (asked.nearest == NULL)
+		return OMEN_NO_MEMORY;
+	make_steps(&steps, model->lists);
+	out->spread = mean_spread(model);
+	grids = make_grids(calibrator, asked, model, 1, &steps, scratch);
+	if (grids == NULL)
+		return OMEN_NO_MEMORY;
+	fill_efforts(grids, &steps, model->lists, &out->own);
+	omen_sort_keyed(asked.nearest, own);
+	out->strange = asked.nearest[(uint32_t) (STRANGE_FROM * (own - 1))].key;
+	grids = make_grids(calibrator, (Asked) {own, calibrator->queries.count - own, NULL}, model, 1, &steps, scratch);
+	if (grids == NULL)
+		return OMEN_NO_MEMORY;
+	fill_efforts(grids, &steps, model->lists, &out->strangers);
+	out->queries = own;
 	return OMEN_OK;
 }
 
@@ -544,7 +574,7 @@ omen_calibrator_cost(OmenCalibrator *calibrator, OmenIvfModel *model, int spille
 
 	make_steps(&steps, model->lists);
 	model->calibration->spread = mean_spread(model);
-	grids = make_grids(calibrator, model, spilled, &steps, scratch);
+	grids = make_grids(calibrator, (Asked) {0, calibrator->own, NULL}, model, spilled, &steps, scratch);
 	if (grids == NULL)
 		return OMEN_NO_MEMORY;
 	while (s + 1 < OMEN_CALIBRATION_KS && omen_calibration_ks[s] < k)

@@ -14,7 +14,7 @@
 #include "omen/ivf.h"
 
 #define MODEL_MAGIC 0x4C444D6Fu
-#define MODEL_VERSION 1
+#define MODEL_VERSION 2
 
 /*
  * Vectors shorter or longer have no direction that the operator, which squares
@@ -296,4 +296,27 @@ omen_ivf_point(const OmenRotation *rotation, OmenMetric metric, const float *mea
 			out[d] -= mean[d];
 	if (!isfinite(omen_simd->dot_f32(out, out, dim)) || !isfinite(point->lift_sq))
 		point->last = 1;
+}
+
+double
+omen_ivf_query(const OmenRotation *rotation, const OmenIvfModel *model, const float *vector, float *scratch,
+			   OmenPoint *point)
+{
+	double		length = model->calibration->query_length;
+	double		scale;
+	float	   *out = point->vector;
+
+	if (model->metric != OMEN_INNER_PRODUCT || !(length > 0))
+	{
+		omen_ivf_point(rotation, model->metric, model->mean, *model->lift_sq, vector, scratch, point);
+		return 1;
+	}
+	/* Before the mean is taken off: beside it a short query would be lost. */
+	omen_ivf_point(rotation, model->metric, NULL, *model->lift_sq, vector, scratch, point);
+	scale = length / sqrt(omen_simd->norm_sq_f32(vector, rotation->dim));
+	if (!isfinite(scale))
+		scale = 1;
+	for (uint32_t d = 0; d < rotation->dim_padded; d++)
+		out[d] = (float) (scale * out[d]) - model->mean[d];
+	return scale;
 }

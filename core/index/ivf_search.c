@@ -60,7 +60,6 @@ omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel
 	search->meta = *meta;
 	search->store = store;
 	search->arena = arena;
-	search->epsilon = OMEN_EPSILON_DEFAULT;
 	status = omen_code_query_init(&search->query, arena, model->dim_padded);
 	if (status == OMEN_OK)
 		status = omen_ranking_init(&search->ranking, arena, model);
@@ -654,6 +653,9 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 	}
 	search->nearest_room = k == OMEN_K_ALL ? 0 : k;
 	omen_ranking_ahead(&search->ranking, model, &search->query, 0, effort.lists);
+	effort = effort.recall > 0 ? omen_ivf_query_effort(search, k, effort.recall, effort.grown) : effort;
+	omen_ranking_ahead(&search->ranking, model, &search->query, 0, effort.lists);
+	search->epsilon = effort.epsilon > 0 ? effort.epsilon : OMEN_EPSILON_DEFAULT;
 	take_effort(search, &at, effort);
 	for (uint32_t i = 0; status == OMEN_OK && !is_over(search, &at, k, i); i++)
 	{

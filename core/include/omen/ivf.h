@@ -48,13 +48,10 @@ extern const uint32_t omen_calibration_ks[OMEN_CALIBRATION_KS];
 
 /*
  * For each k and each level the cheapest effort (OmenIvfEffort) with which that
- * share of true neighbours was found when rows of the table itself were the
- * queries.
+ * share of true neighbours was found.
  */
-typedef struct OmenCalibration
+typedef struct OmenEfforts
 {
-	uint32_t	queries;		/* 0: never calibrated, search everything */
-	float		spread;			/* of a row's list, on average: the unit of reach */
 	float		stop_z[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
 	float		reach[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
 	uint32_t	patience[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
@@ -62,6 +59,16 @@ typedef struct OmenCalibration
 	uint32_t	lists[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
 	/* By a number of lists alone: nothing else holds once the rows have grown denser. */
 	uint32_t	lists_alone[OMEN_CALIBRATION_KS][OMEN_CALIBRATION_LEVELS];
+} OmenEfforts;
+
+typedef struct OmenCalibration
+{
+	uint32_t	queries;		/* 0: never calibrated, search everything */
+	float		spread;			/* of a row's list, on average: the unit of reach */
+	float		query_length;	/* inner product: to which queries are brought; 0: as they are */
+	float		strange;		/* a query as far from its nearest list is a stranger */
+	OmenEfforts own;			/* rows of the table itself were the queries, or those of its users */
+	OmenEfforts strangers;		/* queries that lie where no rows lie */
 } OmenCalibration;
 
 /* ---- digests: what is known of a list's packed keys without reading them ---- */
@@ -198,6 +205,15 @@ omen_point_lift(const OmenPoint *point)
  */
 void		omen_ivf_point(const OmenRotation *rotation, OmenMetric metric, const float *mean, float lift_sq,
 						   const float *vector, float *scratch, OmenPoint *point);
+
+/*
+ * point = a query in index space; `scratch` as for omen_rotation_apply.  By inner
+ * product its length changes nothing in the order of rows, but much in that of
+ * lists, so it is brought to that of the queries of the calibration: returns
+ * what it was multiplied by.
+ */
+double		omen_ivf_query(const OmenRotation *rotation, const OmenIvfModel *model, const float *vector,
+						   float *scratch, OmenPoint *point);
 
 /* ---- encoding ---- */
 
@@ -348,13 +364,16 @@ typedef struct OmenIvfEffort
 	uint32_t	patience;		/* 0: at all of those; else see omen_ivf_end */
 	float		reach;			/* goes on whatever its patience while within: see omen_ivf_reach */
 	uint32_t	lists;			/* where it will end, more or less: so many are ranked at first */
+	float		epsilon;		/* multiple of the codes' error bounds; 0: the usual */
+	float		recall;			/* calibrated for this, so that a stranger gets another; 0: it is not */
+	int			grown;			/* as it was calibrated */
 } OmenIvfEffort;
 
 /* The nearest so many lists, whatever comes. */
 static inline OmenIvfEffort
 omen_ivf_fixed_effort(uint32_t probes)
 {
-	return (OmenIvfEffort) {INFINITY, probes, 0, 0.0f, probes};
+	return (OmenIvfEffort) {.stop_z = INFINITY, .probes = probes, .lists = probes};
 }
 
 /* A search that has had no news since list `last` (from 0) ends before this one. */
@@ -430,7 +449,7 @@ typedef struct OmenIvfSearch
 	OmenArena  *arena;
 	OmenCodeQuery query;
 	OmenRanking ranking;
-	float		epsilon;		/* multiple of the codes' error bounds */
+	float		epsilon;		/* multiple of the codes' error bounds, by the effort */
 	OmenHit    *hits;			/* result: hit_count rows, lower bounds ascending */
 	uint32_t	hit_count;
 	uint32_t	hit_room;
@@ -456,7 +475,15 @@ typedef struct OmenIvfSearch
 	OmenError	error;
 } OmenIvfSearch;
 
+/*
+ * omen_ivf_effort() for the query, whose nearest list is ranked: another when
+ * that is as far as strangers' are.
+ */
+OmenIvfEffort omen_ivf_query_effort(const OmenIvfSearch *search, uint32_t k, double recall, int grown);
+
 #define OMEN_EPSILON_DEFAULT 2.4f
+/* Where a bound that fails now and then would be felt. */
+#define OMEN_EPSILON_SURE 3.0f
 
 OmenStatus	omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel *model,
 								 const OmenIvfMeta *meta, OmenPageStore store);
@@ -537,11 +564,12 @@ typedef struct OmenCalibrator OmenCalibrator;
 
 /*
  * Collects the nearest neighbours of some rows among all rows, while those go
- * by.  `queries` are byte rows (relative to the mean) that are copied;
+ * by.  `queries` are byte rows (relative to the mean) that are copied, and
+ * strangers made of them; by inner product the model learns their length.
  * NULL in *calibrator and OMEN_OK when there are too few to tell anything.
  */
 OmenStatus	omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena,
-								   const OmenIvfModel *model, const OmenByteRows *queries);
+								   OmenIvfModel *model, const OmenByteRows *queries);
 
 /* Bytes that takes. */
 size_t		omen_calibrator_bytes(uint32_t dim_padded, uint32_t queries);

@@ -77,7 +77,7 @@ extern Datum ivf_halfvec_cosine_type(PG_FUNCTION_ARGS);
 /* Dimensions from the column's type modifier; an error when it has none. */
 extern int	ivf_dimensions(Relation index);
 
-/* The distance of PROC 1, as a squared distance in index space. */
+/* The distance of PROC 1, as a squared distance in index space; of a query that was multiplied, times as much. */
 static inline double
 ivf_index_distance(OmenMetric metric, double distance, double query_norm_sq, double lift_sq)
 {
@@ -177,6 +177,14 @@ ivf_tid(const ItemPointerData *tid)
 extern void ivf_point_from_datum(const IvfType *type, const OmenRotation *rotation, OmenMetric metric,
 								 const float *mean, float lift_sq, Datum detoasted,
 								 float *room, float *scratch, OmenPoint *point);
+
+/*
+ * A query's, by omen_ivf_query(): returns what it was multiplied by, with its
+ * squared length after that in *norm_sq.
+ */
+extern double ivf_query_from_datum(const IvfType *type, const OmenRotation *rotation, const OmenIvfModel *model,
+								   Datum detoasted, float *room, float *scratch, OmenPoint *point,
+								   double *norm_sq);
 
 /* ---- building (ivf_writer.c, ivf_build.c) ---- */
 

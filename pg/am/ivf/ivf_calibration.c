@@ -132,9 +132,10 @@ read_queries(Calibration *c, Oid table, const char *column)
 		Datum		value = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
 		OmenPoint	point = {.vector = c->vector};
 		uint32		q = c->queries.count;
+		double		norm_sq;
 
-		ivf_point_from_datum(c->type, &c->rotation, c->model.metric, c->model.mean, *c->model.lift_sq,
-							 PointerGetDatum(PG_DETOAST_DATUM(value)), c->room, c->scratch, &point);
+		ivf_query_from_datum(c->type, &c->rotation, &c->model, PointerGetDatum(PG_DETOAST_DATUM(value)), c->room,
+							 c->scratch, &point, &norm_sq);
 		if (point.last)
 			continue;
 		c->queries.scale[q] = omen_bytes_from_floats(c->vector, c->dim, c->queries.values + (size_t) q * c->dim);

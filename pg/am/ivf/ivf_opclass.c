@@ -80,10 +80,8 @@ ivf_dimensions(Relation index)
 	return dim;
 }
 
-void
-ivf_point_from_datum(const IvfType *type, const OmenRotation *rotation, OmenMetric metric,
-					 const float *mean, float lift_sq, Datum detoasted,
-					 float *room, float *scratch, OmenPoint *point)
+static void
+check_dimensions(const IvfType *type, const OmenRotation *rotation, Datum detoasted)
 {
 	int			dim = type->dim(detoasted);
 
@@ -91,5 +89,27 @@ ivf_point_from_datum(const IvfType *type, const OmenRotation *rotation, OmenMetr
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("different vector dimensions %d and %d", (int) rotation->dim, dim)));
+}
+
+void
+ivf_point_from_datum(const IvfType *type, const OmenRotation *rotation, OmenMetric metric,
+					 const float *mean, float lift_sq, Datum detoasted,
+					 float *room, float *scratch, OmenPoint *point)
+{
+	check_dimensions(type, rotation, detoasted);
 	omen_ivf_point(rotation, metric, mean, lift_sq, type->floats(detoasted, room), scratch, point);
+}
+
+double
+ivf_query_from_datum(const IvfType *type, const OmenRotation *rotation, const OmenIvfModel *model, Datum detoasted,
+					 float *room, float *scratch, OmenPoint *point, double *norm_sq)
+{
+	const float *floats;
+	double		scale;
+
+	check_dimensions(type, rotation, detoasted);
+	floats = type->floats(detoasted, room);
+	scale = omen_ivf_query(rotation, model, floats, scratch, point);
+	*norm_sq = scale * scale * omen_simd->norm_sq_f32(floats, rotation->dim);
+	return scale;
 }

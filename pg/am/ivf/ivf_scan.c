@@ -148,6 +148,7 @@ begin_search(IndexScanDesc scan, IvfScan *ivf)
 
 	ivf->search = ivf_search(index, ivf->model, &ivf->meta,
 							 index_page_store(&ivf->reader, index, &ivf->model->hints), ivf->context);
+	ivf->query_scale = 1;
 	/* A NULL query is farther than anything from anything: any rows will do. */
 	if (ivf->query != (Datum) 0)
 	{
@@ -155,9 +156,8 @@ begin_search(IndexScanDesc scan, IvfScan *ivf)
 		float	   *scratch = palloc(model->dim_padded * sizeof(float));
 
 		point.vector = ivf->search->query.vector;
-		ivf_point_from_datum(ivf->type, &ivf->model->rotation, model->metric, model->mean, *model->lift_sq,
-							 ivf->query, room, scratch, &point);
-		ivf->query_norm_sq = omen_simd->norm_sq_f32(ivf->type->floats(ivf->query, room), ivf->meta.dim);
+		ivf->query_scale = ivf_query_from_datum(ivf->type, &ivf->model->rotation, model, ivf->query, room, scratch,
+												&point, &ivf->query_norm_sq);
 	}
 	ivf->search->filter = ivf->filter;
 	ivf->search->scan_max = (uint64) ivf_max_scan_tuples;
@@ -311,7 +311,8 @@ fetch_hits(IvfScan *ivf, int64 wanted)
 		if (row->state != ORDERED_ROW_WAITING || row->distance < ivf->rows.last_distance)
 			continue;
 		qualified++;
-		distance = ivf_index_distance(model->metric, row->distance, ivf->query_norm_sq, *model->lift_sq);
+		distance = ivf_index_distance(model->metric, row->distance * ivf->query_scale, ivf->query_norm_sq,
+									  *model->lift_sq);
 		omen_heap_offer(nearest, &nearest_count, room, (float) Min(distance, OMEN_ADD_LAST));
 	}
 	pfree(nearest);

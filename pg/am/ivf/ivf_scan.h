@@ -28,7 +28,8 @@ typedef struct IvfScan
 
 	/* the query */
 	Datum		query;			/* detoasted; 0 when NULL */
-	double		query_norm_sq;
+	double		query_norm_sq;	/* when it has been multiplied by */
+	double		query_scale;
 
 	/* the search */
 	OmenIvfMeta meta;

@@ -80,18 +80,19 @@ share_by_index(Oid indexoid, const Sphere *sphere)
 		OmenPoint	point = {0};
 		float	   *room = palloc(Max(meta.dim, view->dim_padded) * sizeof(float));
 		double		radius = sphere->radius;
-		double		norm_sq = omen_simd->norm_sq_f32(type->floats(PointerGetDatum(sphere->center), room), meta.dim);
+		double		norm_sq;
+		double		scale;
 
 		ivf_arena_init(&arena, context);
 		if (omen_ivf_search_init(&search, &arena, view, &meta, (OmenPageStore) {NULL}) != OMEN_OK)
 			index_page_report(index, OMEN_NO_MEMORY, "");
 		point.vector = search.query.vector;
-		ivf_point_from_datum(type, &model->rotation, view->metric, view->mean, *view->lift_sq,
-							 PointerGetDatum(sphere->center), room, palloc(view->dim_padded * sizeof(float)), &point);
+		scale = ivf_query_from_datum(type, &model->rotation, view, PointerGetDatum(sphere->center), room,
+									 palloc(view->dim_padded * sizeof(float)), &point, &norm_sq);
 		omen_ivf_search_begin(&search);
 		if (view->metric == OMEN_L2)
 			radius = radius > 0 ? radius * radius : 0;
-		share = share_by_lists(&search, ivf_index_distance(view->metric, radius, norm_sq, *view->lift_sq));
+		share = share_by_lists(&search, ivf_index_distance(view->metric, radius * scale, norm_sq, *view->lift_sq));
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
