@@ -159,6 +159,9 @@ omen_ivf_leave_out_lists(OmenIvfSearch *search)
  */
 #define SCATTER_Z 0.1f
 #define STRANGE_FROM 1.2f
+/* At least this is added where a tenth or more pass: few lists are looked at then, and a few more cost little. */
+#define WIDE_SHARE 0.1
+#define WIDE_Z 0.05f
 
 /* 0 for a query from among the rows, 1 for a stranger to them. */
 static float
@@ -181,7 +184,8 @@ omen_ivf_filter_effort(const OmenIvfSearch *search, uint32_t k, uint32_t done)
 												 filter->recall, filter->grown);
 
 	/* At least that for k. */
-	effort.stop_z = fmaxf(effort.stop_z, least.stop_z) + SCATTER_Z * strangeness(search);
+	effort.stop_z = fmaxf(effort.stop_z, least.stop_z) +
+		fmaxf(SCATTER_Z * strangeness(search), share >= WIDE_SHARE ? WIDE_Z : 0);
 	effort.reach = fmaxf(effort.reach, least.reach);
 	if (effort.patience > 0)
 		effort.patience = (effort.patience > least.patience ? effort.patience : least.patience) + done;
