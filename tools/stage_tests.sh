@@ -34,7 +34,7 @@ for part in bin lib share include
 do
 	cp -R --preserve=mode,timestamps,links --reflink=auto "$build/$part" "$scratch/prefix/$part"
 done
-for part in pg tests tools server cli
+for part in pg tests tools server cli docs
 do
 	if [[ -d $source/$part ]]
 	then
