@@ -80,11 +80,8 @@ begin_setting(Setting *s, OmenMetric metric, uint32_t rows, uint32_t lists, int 
 	s->second = NULL;
 	if (spilled)
 	{
-		OmenSpill	spill;
-
 		s->second = omen_arena_zero(&s->arena, rows, sizeof(uint32_t));
-		omen_spill_init(&spill, &s->arena, &centroids, assigner.norm_sq);
-		omen_spill_assign(&spill, &s->rows, s->list, s->second);
+		omen_spill_second(&assigner, &s->rows, s->list, s->second);
 	}
 	for (uint32_t i = 0; i < rows * (spilled ? 2 : 1); i++)
 	{

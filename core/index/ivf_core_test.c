@@ -621,59 +621,6 @@ test_tail_in_a_circle(void **state)
 	free(rows);
 }
 
-/* From a row with this lift, but for what is the same for every list. */
-static float
-row_to_list(const OmenIvfSearch *search, uint32_t list, float lift)
-{
-	return omen_ranking_distance(&search->ranking, search->model, &search->query, list) -
-		2 * lift * sqrtf(search->model->extra_sq[list]);
-}
-
-/*
- * An inserted row goes to the nearest list, or nearly always, its lift counted.
- */
-static void
-test_nearest_list(void **state)
-{
-	static const uint32_t lists[] = {1, 2, 31, 33, 96, 97, 500, 1, 33, 96};
-	const uint32_t dim = 64;
-	const uint32_t count = 1000;
-	OmenRandom	random = {seed + 11};
-	float	   *rows = random_rows(count, dim, 40, &random);
-
-	for (uint32_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-	{
-		MemoryIndex index;
-		OmenIvfSearch search;
-		OmenNearest nearest;
-		uint32_t	found = 0;
-
-		assert_int_equal(memory_index_build(&index, rows, count, dim, 0, i < 7 ? OMEN_L2 : OMEN_INNER_PRODUCT,
-											lists[i], 5), OMEN_OK);
-		assert_int_equal(omen_nearest_init(&nearest, &index.arena, lists[i]), OMEN_OK);
-		assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
-											  memory_index_store(&index)), OMEN_OK);
-		for (uint32_t r = 0; r < count; r += 10)
-		{
-			uint32_t	list;
-			uint32_t	nearer = 0;
-			const float *row = rows + (size_t) r * dim;
-			float		lift = sqrtf(fmaxf(*index.model.lift_sq - omen_simd->dot_f32(row, row, dim), 0));
-
-			start_query(&search, &index, row);
-			list = omen_nearest_list(&nearest, &index.model, &search.query, lift);
-			assert_true(list < lists[i]);
-			for (uint32_t l = 0; l < lists[i]; l++)
-				nearer += row_to_list(&search, l, lift) < row_to_list(&search, list, lift);
-			found += nearer == 0;
-			assert_true(nearer < 10);
-		}
-		assert_true(found >= (lists[i] <= 96 ? 100 : 90));
-		memory_index_free(&index);
-	}
-	free(rows);
-}
-
 int
 main(void)
 {
@@ -683,7 +630,6 @@ main(void)
 		cmocka_unit_test(test_whole_search_finds_all),
 		cmocka_unit_test(test_calibrated_recall),
 		cmocka_unit_test(test_inserted_rows_are_found),
-		cmocka_unit_test(test_nearest_list),
 		cmocka_unit_test(test_odd_rows),
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_out_of_memory),

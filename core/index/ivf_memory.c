@@ -127,7 +127,7 @@ memory_index_build_with(MemoryIndex *index, const float *rows, uint32_t count, u
 	uint32_t   *list;
 	uint32_t   *second;
 	uint32_t	postings_count = 0;
-	float	   *centroid_norm = NULL;
+	OmenAssigner assigner;
 	OmenByteRows queries;
 	OmenKeyed  *order;
 	uint8_t    *postings;
@@ -203,15 +203,12 @@ memory_index_build_with(MemoryIndex *index, const float *rows, uint32_t count, u
 	}
 	if (lists > 1)
 	{
-		OmenAssigner assigner;
-
 		status = omen_kmeans_train(&bytes, &centroids, 6, seed, arena, NULL);
 		if (status == OMEN_OK)
 			status = omen_assigner_init(&assigner, arena, &centroids);
 		if (status != OMEN_OK)
 			return status;
 		omen_assigner_refresh(&assigner);
-		centroid_norm = assigner.norm_sq;
 		status = omen_assign(&assigner, &bytes, list, NULL);
 		if (status != OMEN_OK)
 			return status;
@@ -220,15 +217,12 @@ memory_index_build_with(MemoryIndex *index, const float *rows, uint32_t count, u
 	if (status == OMEN_OK && lists > 1)
 	{
 		int			pays = options.spill > 0;
-		OmenSpill	spill;
 
 		if (options.spill < 0)
 			status = omen_ivf_spill_pays(&index->model, &bytes, &centroids, &queries, 1.0, arena, &pays);
 		*index->model.spilled = (uint32_t) pays;
 		if (status == OMEN_OK && pays)
-			status = omen_spill_init(&spill, arena, &centroids, centroid_norm);
-		if (status == OMEN_OK && pays)
-			omen_spill_assign(&spill, &bytes, list, second);
+			omen_spill_second(&assigner, &bytes, list, second);
 	}
 	if (status != OMEN_OK)
 		return status;
@@ -402,23 +396,29 @@ memory_index_add(MemoryIndex *index, const OmenPoint *point, uint32_t number)
 	uint64_t	key_room[OMEN_KEYS_MAX];
 	OmenPoint	keyed = *point;
 	OmenArena	arena;
-	OmenCodeQuery query;
-	OmenNearest nearest;
+	OmenByteRows centroids;
+	OmenByteRows row;
+	OmenAssigner assigner;
 	OmenRowRecord *record;
 	uint8_t    *posting;
 	float	   *scratch;
 	uint32_t	list;
+	uint32_t	second;
 	uint32_t	slot;
 
 	omen_arena_init(&arena);
-	omen_code_query_init(&query, &arena, padded);
-	omen_nearest_init(&nearest, &arena, index->model.lists);
+	omen_ivf_model_assigner(&index->model, &arena, &centroids, &assigner);
+	omen_byte_rows_init(&row, &arena, padded, 1, centroids.extra != NULL);
 	scratch = omen_arena_alloc(&arena, omen_ivf_encode_scratch(padded), sizeof(float));
 	record = omen_arena_alloc(&arena, 1, omen_row_bytes(padded, keys));
 	posting = omen_arena_alloc(&arena, 1, posting_bytes);
-	memcpy(query.vector, point->vector, padded * sizeof(float));
-	omen_code_query_prepare(&query);
-	list = omen_nearest_list(&nearest, &index->model, &query, omen_point_lift(point));
+	row.scale[0] = omen_bytes_from_floats(point->vector, padded, row.values);
+	if (row.extra)
+		row.extra[0] = omen_point_lift(point);
+	if (*index->model.spilled)
+		omen_spill_assign(&assigner, &row, &list, &second);
+	else
+		omen_assign(&assigner, &row, &list, NULL);
 	keyed.keys = keys_of(number, keys, key_room);
 	omen_ivf_encode(&index->model, &keyed, list,
 					(OmenTid) {(uint16_t) (number >> 16), (uint16_t) number, 1}, scratch, record, posting);
@@ -426,14 +426,8 @@ memory_index_add(MemoryIndex *index, const OmenPoint *point, uint32_t number)
 	append_posting(index, list, posting, slot);
 	if (*index->model.spilled)
 	{
-		OmenRanking ranking;
-
-		omen_ranking_init(&ranking, &arena, &index->model);
-		omen_ranking_begin(&ranking, &index->model, &query);
-		omen_ranking_extend(&ranking, &index->model, &query, 12);
-		list = omen_ranking_second(&ranking, &index->model, &query, list, scratch);
-		omen_ivf_encode_posting(&index->model, &keyed, list, scratch, posting);
-		append_posting(index, list, posting, slot);
+		omen_ivf_encode_posting(&index->model, &keyed, second, scratch, posting);
+		append_posting(index, second, posting, slot);
 	}
 	omen_arena_reset(&arena);
 	return OMEN_OK;

@@ -457,8 +457,9 @@ test_revised(void **state)
 		OmenIvfModel model;
 		OmenIvfMeta meta;
 		OmenByteRows centroids;
-		OmenCodeQuery query;
-		OmenNearest nearest;
+		OmenByteRows copies;
+		OmenByteRows row;
+		OmenAssigner assigner;
 		OmenArena	arena;
 		size_t		byte_count;
 		uint8_t    *bytes = make_model(&old, &meta, 128, lists, metric, 3, &byte_count, &random);
@@ -478,8 +479,8 @@ test_revised(void **state)
 		assert_int_equal(omen_ivf_model_revise(&model, revised, &old, &centroids, retired, &arena), OMEN_OK);
 		assert_true(*model.lift_sq == *old.lift_sq && model.calibration->queries == 77 && model.lists == more);
 		assert_memory_equal(model.mean, old.mean, 128 * sizeof(float));
-		assert_int_equal(omen_code_query_init(&query, &arena, 128), OMEN_OK);
-		assert_int_equal(omen_nearest_init(&nearest, &arena, more), OMEN_OK);
+		assert_int_equal(omen_ivf_model_assigner(&model, &arena, &copies, &assigner), OMEN_OK);
+		assert_int_equal(omen_byte_rows_init(&row, &arena, 128, 1, metric == OMEN_INNER_PRODUCT), OMEN_OK);
 		for (uint32_t l = 0; l < more; l++)
 		{
 			uint32_t	found;
@@ -490,9 +491,8 @@ test_revised(void **state)
 			omen_ivf_centroid(&model, l, is);
 			omen_ivf_centroid(&old, l < lists ? l : l - lists, was);
 			assert_memory_equal(is, was, sizeof(is));
-			memcpy(query.vector, is, sizeof(is));
-			omen_code_query_prepare(&query);
-			found = omen_nearest_list(&nearest, &model, &query, 0);
+			row.scale[0] = omen_bytes_from_floats(is, 128, row.values);
+			omen_assign(&assigner, &row, &found, NULL);
 			assert_false(retired[found]);
 		}
 		omen_arena_reset(&arena);

@@ -13,7 +13,6 @@
 
 #include "omen/ivf.h"
 #include "omen/select.h"
-#include "omen/spill.h"
 
 #define LAST OMEN_ADD_LAST
 #define TAKEN INFINITY			/* coarse distance of a list that has its rank, or gets none */
@@ -151,43 +150,4 @@ omen_ranking_ahead(OmenRanking *ranking, const OmenIvfModel *model, const OmenCo
 	omen_ranking_extend(ranking, model, query, want + want / 8 + LISTS_AHEAD);
 	if (ready > from && ranking->ready > ready)
 		omen_sort_keyed((OmenKeyed *) ranking->ranks + from, ranking->ready - from);
-}
-
-uint32_t
-omen_ranking_second(const OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query,
-					uint32_t list, float *scratch)
-{
-	uint32_t	dim = model->dim_padded;
-	float	   *first = scratch;
-	float	   *other = scratch + dim;
-	uint32_t	second = list;
-	float		least = INFINITY;
-	float		first_sq;
-
-	omen_ivf_centroid(model, list, first);
-	for (uint32_t d = 0; d < dim; d++)
-		first[d] = query->vector[d] - first[d];
-	first_sq = omen_simd->dot_f32(first, first, dim);
-	for (uint32_t i = 0; i < ranking->ready; i++)
-	{
-		float		cost = ranking->ranks[i].distance;
-
-		if (ranking->ranks[i].list == list)
-			continue;
-		omen_ivf_centroid(model, ranking->ranks[i].list, other);
-		for (uint32_t d = 0; d < dim; d++)
-			other[d] = query->vector[d] - other[d];
-		if (first_sq > 1e-6f * query->norm_sq)
-		{
-			float		along = omen_simd->dot_f32(first, other, dim);
-
-			cost += OMEN_SPILL_LAMBDA * along * along / first_sq;
-		}
-		if (cost < least)
-		{
-			least = cost;
-			second = ranking->ranks[i].list;
-		}
-	}
-	return second;
 }

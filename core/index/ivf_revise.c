@@ -27,6 +27,26 @@ omen_ivf_model_centroids(const OmenIvfModel *model, OmenByteRows *out)
 }
 
 OmenStatus
+omen_ivf_model_assigner(const OmenIvfModel *model, OmenArena *arena, OmenByteRows *centroids, OmenAssigner *assigner)
+{
+	OmenStatus	status = omen_byte_rows_init(centroids, arena, model->dim_padded, model->lists,
+											 model->metric == OMEN_INNER_PRODUCT);
+
+	if (status == OMEN_OK)
+	{
+		omen_ivf_model_centroids(model, centroids);
+		status = omen_assigner_init(assigner, arena, centroids);
+	}
+	if (status != OMEN_OK)
+		return status;
+	omen_assigner_refresh(assigner);
+	for (uint32_t l = 0; l < model->lists; l++)
+		if (omen_list_retired(model, l))
+			omen_assigner_leave_out(assigner, l);
+	return OMEN_OK;
+}
+
+OmenStatus
 omen_ivf_model_revise(OmenIvfModel *model, uint8_t *bytes, const OmenIvfModel *old, const OmenByteRows *centroids,
 					  const uint8_t *retired, OmenArena *scratch)
 {

@@ -71,7 +71,6 @@ omen_ivf_spill_pays(OmenIvfModel *model, const OmenByteRows *sample, const OmenB
 	SpillTrial	trial = {.model = model, .sample = sample, .centroids = centroids};
 	OmenCalibrator *calibrator;
 	OmenAssigner assigner;
-	OmenSpill	spill;
 	OmenStatus	status;
 	float	   *lift_sq = omen_arena_zero(scratch, sample->count, sizeof(float));
 	float	   *norm_sq = omen_arena_alloc(scratch, sample->count, sizeof(float));
@@ -96,17 +95,11 @@ omen_ivf_spill_pays(OmenIvfModel *model, const OmenByteRows *sample, const OmenB
 		norm_sq[r] = trial.own_sq[r] - lift_sq[r];
 	}
 	status = omen_assigner_init(&assigner, scratch, centroids);
-	if (status == OMEN_OK)
-	{
-		omen_assigner_refresh(&assigner);
-		status = omen_assign(&assigner, sample, list, NULL);
-	}
-	if (status == OMEN_OK)
-		status = omen_spill_init(&spill, scratch, centroids, assigner.norm_sq);
 	if (status != OMEN_OK)
 		return status;
+	omen_assigner_refresh(&assigner);
 	trial.centroid_sq = assigner.norm_sq;
-	omen_spill_assign(&spill, sample, list, list + sample->count);
+	omen_spill_assign(&assigner, sample, list, list + sample->count);
 	omen_calibrator_add(calibrator, sample, list, list + sample->count, norm_sq, lift_sq);
 	find_spread(&trial, list);
 	for (uint32_t side = 0; side < 2; side++)

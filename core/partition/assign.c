@@ -20,14 +20,14 @@
 #include "omen/kmeans.h"
 #include "omen/simd.h"
 
-#define TILE_ROWS 64
+#define TILE_ROWS OMEN_NEAR_ROWS
 #define TILE_CENTROIDS 256
 
 /* With fewer centroids, or dimensions not well above a prefix, all are measured in full. */
 #define PREFIX_CENTROIDS_MIN 256
 #define PREFIX_MIN 128
-/* Measured in full: the nearest is among them 995 times in a thousand. */
-#define KEPT 8
+/* Measured in full beyond those that are wanted: so the nearest is among them 995 times in a thousand. */
+#define KEPT_MORE 7
 
 /* A sixth of the dimensions, in whole steps of the kernel's; 0: no prefix is worth while. */
 static uint32_t
@@ -56,7 +56,7 @@ omen_assigner_init(OmenAssigner *assigner, OmenArena *arena, const OmenByteRows 
 	if (assigner->prefix_norm_sq == NULL ||
 		omen_byte_rows_init(&assigner->prefixes, arena, prefix, centroids->count, lifted) != OMEN_OK ||
 		omen_byte_rows_init(&assigner->row_prefixes, arena, prefix, TILE_ROWS, lifted) != OMEN_OK ||
-		omen_byte_rows_init(&assigner->kept, arena, centroids->dim, KEPT, lifted) != OMEN_OK)
+		omen_byte_rows_init(&assigner->kept, arena, centroids->dim, OMEN_NEAR_MAX, lifted) != OMEN_OK)
 		return OMEN_NO_MEMORY;
 	return OMEN_OK;
 }
@@ -86,27 +86,27 @@ omen_assigner_refresh(OmenAssigner *assigner)
 	}
 }
 
-/* The nearest centroids of a row found so far, nearest first. */
-typedef struct Nearest
+void
+omen_assigner_leave_out(OmenAssigner *assigner, uint32_t centroid)
 {
-	uint32_t	count;
-	float		distance[KEPT];
-	uint32_t	list[KEPT];
-} Nearest;
+	assigner->norm_sq[centroid] = INFINITY;
+	if (assigner->prefixes.count > 0)
+		assigner->prefix_norm_sq[centroid] = INFINITY;
+}
 
 /* Takes a centroid among the `keep` nearest. */
 static void
-take_one(Nearest *nearest, uint32_t keep, float distance, uint32_t list)
+take_one(OmenNear *near, uint32_t keep, float distance, uint32_t list)
 {
-	uint32_t	at = nearest->count < keep ? nearest->count++ : keep - 1;
+	uint32_t	at = near->count < keep ? near->count++ : keep - 1;
 
-	for (; at > 0 && distance < nearest->distance[at - 1]; at--)
+	for (; at > 0 && distance < near->distance[at - 1]; at--)
 	{
-		nearest->distance[at] = nearest->distance[at - 1];
-		nearest->list[at] = nearest->list[at - 1];
+		near->distance[at] = near->distance[at - 1];
+		near->list[at] = near->list[at - 1];
 	}
-	nearest->distance[at] = distance;
-	nearest->list[at] = list;
+	near->distance[at] = distance;
+	near->list[at] = list;
 }
 
 /*
@@ -115,7 +115,7 @@ take_one(Nearest *nearest, uint32_t keep, float distance, uint32_t list)
  * come in order.
  */
 static void
-take_nearest(Nearest *nearest, uint32_t keep, const int32_t *products, float row_scale, float row_extra,
+take_nearest(OmenNear *nearest, uint32_t keep, const int32_t *products, float row_scale, float row_extra,
 			 const OmenByteRows *centroids, const float *norm_sq, uint32_t first, uint32_t count)
 {
 	float		limit = nearest->count < keep ? INFINITY : nearest->distance[keep - 1];
@@ -141,13 +141,13 @@ take_nearest(Nearest *nearest, uint32_t keep, const int32_t *products, float row
 /* Up to TILE_ROWS rows meet all centroids. */
 static void
 meet_all(const OmenByteRows *rows, uint32_t first_row, uint32_t row_count, const OmenByteRows *centroids,
-		 const float *norm_sq, uint32_t keep, Nearest *nearest)
+		 const float *norm_sq, uint32_t keep, OmenNear *nearest)
 {
 	int32_t		products[TILE_ROWS * TILE_CENTROIDS];
 	uint32_t	dim = rows->dim;
 
 	for (uint32_t i = 0; i < row_count; i++)
-		nearest[i] = (Nearest) {0};
+		nearest[i].count = 0;
 	for (uint32_t c = 0; c < centroids->count; c += TILE_CENTROIDS)
 	{
 		uint32_t	left = centroids->count - c;
@@ -161,17 +161,17 @@ meet_all(const OmenByteRows *rows, uint32_t first_row, uint32_t row_count, const
 	}
 }
 
-/* The nearest of those that are near by their prefixes; of equal ones the lowest. */
-static uint32_t
-measure_kept(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t row, const Nearest *near)
+/* Those that are near by their prefixes, measured in full: the `keep` nearest of them, of equal ones the lower. */
+static void
+measure_near(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t row, uint32_t keep, OmenNear *near)
 {
 	OmenByteRows *kept = &assigner->kept;
-	int32_t		products[KEPT];
-	float		norm_sq[KEPT];
-	uint32_t	order[KEPT] = {0};
-	Nearest		nearest = {0};
+	uint32_t	count = near->count;
+	int32_t		products[OMEN_NEAR_MAX];
+	float		norm_sq[OMEN_NEAR_MAX];
+	uint32_t	order[OMEN_NEAR_MAX] = {0};
 
-	for (uint32_t k = 0; k < near->count; k++)
+	for (uint32_t k = 0; k < count; k++)
 	{
 		uint32_t	at = k;
 
@@ -179,41 +179,49 @@ measure_kept(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t row, con
 			order[at] = order[at - 1];
 		order[at] = near->list[k];
 	}
-	for (uint32_t k = 0; k < near->count; k++)
+	for (uint32_t k = 0; k < count; k++)
 	{
 		omen_byte_row_copy(assigner->centroids, order[k], kept, k);
 		norm_sq[k] = assigner->norm_sq[order[k]];
 	}
-	omen_simd->dots_i8(rows->values + (size_t) row * rows->dim, 1, kept->values, near->count, rows->dim,
-					   products, KEPT);
-	take_nearest(&nearest, 1, products, rows->scale[row], rows->extra ? rows->extra[row] : 0.0f, kept, norm_sq, 0,
-				 near->count);
-	return order[nearest.list[0]];
+	omen_simd->dots_i8(rows->values + (size_t) row * rows->dim, 1, kept->values, count, rows->dim, products,
+					   OMEN_NEAR_MAX);
+	near->count = 0;
+	take_nearest(near, keep, products, rows->scale[row], rows->extra ? rows->extra[row] : 0.0f, kept, norm_sq, 0,
+				 count);
+	for (uint32_t k = 0; k < near->count; k++)
+		near->list[k] = order[near->list[k]];
+}
+
+void
+omen_assign_near(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t first_row, uint32_t row_count,
+				 uint32_t keep, OmenNear *near)
+{
+	if (assigner->prefixes.count == 0)
+	{
+		meet_all(rows, first_row, row_count, assigner->centroids, assigner->norm_sq, keep, near);
+		return;
+	}
+	for (uint32_t i = 0; i < row_count; i++)
+		copy_prefix(rows, first_row + i, &assigner->row_prefixes, i);
+	meet_all(&assigner->row_prefixes, 0, row_count, &assigner->prefixes, assigner->prefix_norm_sq,
+			 keep + KEPT_MORE, near);
+	for (uint32_t i = 0; i < row_count; i++)
+		measure_near(assigner, rows, first_row + i, keep, &near[i]);
 }
 
 OmenStatus
 omen_assign(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t *list, const OmenProgress *progress)
 {
-	Nearest		nearest[TILE_ROWS];
+	OmenNear	near[TILE_ROWS];
 
 	for (uint32_t r = 0; r < rows->count; r += TILE_ROWS)
 	{
 		uint32_t	count = rows->count - r < TILE_ROWS ? rows->count - r : TILE_ROWS;
 
-		if (assigner->prefixes.count == 0)
-		{
-			meet_all(rows, r, count, assigner->centroids, assigner->norm_sq, 1, nearest);
-			for (uint32_t i = 0; i < count; i++)
-				list[r + i] = nearest[i].list[0];
-		}
-		else
-		{
-			for (uint32_t i = 0; i < count; i++)
-				copy_prefix(rows, r + i, &assigner->row_prefixes, i);
-			meet_all(&assigner->row_prefixes, 0, count, &assigner->prefixes, assigner->prefix_norm_sq, KEPT, nearest);
-			for (uint32_t i = 0; i < count; i++)
-				list[r + i] = measure_kept(assigner, rows, r + i, &nearest[i]);
-		}
+		omen_assign_near(assigner, rows, r, count, 1, near);
+		for (uint32_t i = 0; i < count; i++)
+			list[r + i] = near[i].list[0];
 		if (progress && !progress->step(progress->context, r + count, rows->count))
 			return OMEN_CANCELLED;
 	}

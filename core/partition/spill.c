@@ -17,19 +17,7 @@
 #include "omen/simd.h"
 #include "omen/spill.h"
 
-#define TILE_ROWS 16
-#define TILE_CENTROIDS 256
-#define CANDIDATES 32
-
-OmenStatus
-omen_spill_init(OmenSpill *spill, OmenArena *arena, const OmenByteRows *centroids, const float *norm_sq)
-{
-	spill->centroids = centroids;
-	spill->norm_sq = norm_sq;
-	spill->products = omen_arena_alloc(arena, (size_t) TILE_ROWS * centroids->count, sizeof(int32_t));
-	spill->candidates = omen_arena_alloc(arena, centroids->count, sizeof(OmenKeyed));
-	return spill->products == NULL || spill->candidates == NULL ? OMEN_NO_MEMORY : OMEN_OK;
-}
+#define CANDIDATES 16
 
 /* Inner product of rows i of `a` and j of `b`, given that of their bytes. */
 static inline float
@@ -49,34 +37,34 @@ product_of_centroids(const OmenByteRows *centroids, uint32_t i, uint32_t j)
 	return product_of(centroids, i, centroids, j, bytes);
 }
 
-/* The second list of row r, whose bytes' products with all centroids are given. */
+/* The second list of row r from among those near to it. */
 static uint32_t
-second_of(OmenSpill *spill, const OmenByteRows *rows, uint32_t r, uint32_t list, const int32_t *products)
+second_of(const OmenAssigner *assigner, const OmenByteRows *rows, uint32_t r, uint32_t list, const OmenNear *near)
 {
-	const OmenByteRows *centroids = spill->centroids;
-	OmenKeyed  *near = spill->candidates;
-	uint32_t	count = CANDIDATES < centroids->count ? CANDIDATES : centroids->count;
+	const OmenByteRows *centroids = assigner->centroids;
 	float		own = omen_byte_row_norm_sq(rows, r);
-	float		first = product_of(rows, r, centroids, list, products[list]);
-	float		first_sq = own + spill->norm_sq[list] - 2.0f * first;
+	int32_t		bytes;
+	float		first;
+	float		first_sq;
 	float		least = INFINITY;
 	uint32_t	second = list == 0;
 
-	for (uint32_t l = 0; l < centroids->count; l++)
-		near[l] = (OmenKeyed) {spill->norm_sq[l] - 2.0f * product_of(rows, r, centroids, l, products[l]), l};
-	omen_select_least(near, centroids->count, count);
-	for (uint32_t i = 0; i < count; i++)
+	omen_simd->dots_i8(rows->values + (size_t) r * rows->dim, 1, centroids->values + (size_t) list * rows->dim, 1,
+					   rows->dim, &bytes, 1);
+	first = product_of(rows, r, centroids, list, bytes);
+	first_sq = own + omen_byte_row_norm_sq(centroids, list) - 2.0f * first;
+	for (uint32_t i = 0; i < near->count; i++)
 	{
-		uint32_t	l = near[i].value;
-		float		cost = near[i].key;
+		uint32_t	l = near->list[i];
+		float		cost = near->distance[i];
 
 		if (l == list)
 			continue;
 		/* A row on its centroid has no direction to avoid. */
 		if (first_sq > 1e-6f * own)
 		{
-			float		along = own - first - product_of(rows, r, centroids, l, products[l]) +
-				product_of_centroids(centroids, list, l);
+			float		product = 0.5f * (assigner->norm_sq[l] - near->distance[i]);
+			float		along = own - first - product + product_of_centroids(centroids, list, l);
 
 			cost += OMEN_SPILL_LAMBDA * along * along / first_sq;
 		}
@@ -89,25 +77,35 @@ second_of(OmenSpill *spill, const OmenByteRows *rows, uint32_t r, uint32_t list,
 	return second;
 }
 
-void
-omen_spill_assign(OmenSpill *spill, const OmenByteRows *rows, const uint32_t *list, uint32_t *second)
+/* `first`: where the nearest are put; NULL when the firsts are given. */
+static void
+spill(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t *first, const uint32_t *list, uint32_t *second)
 {
-	const OmenByteRows *centroids = spill->centroids;
-	uint32_t	dim = rows->dim;
-	uint32_t	lists = centroids->count;
+	OmenNear	near[OMEN_NEAR_ROWS];
 
-	for (uint32_t first_row = 0; first_row < rows->count; first_row += TILE_ROWS)
+	for (uint32_t r = 0; r < rows->count; r += OMEN_NEAR_ROWS)
 	{
-		uint32_t	left = rows->count - first_row;
-		uint32_t	tile = left < TILE_ROWS ? left : TILE_ROWS;
+		uint32_t	left = rows->count - r;
+		uint32_t	count = left < OMEN_NEAR_ROWS ? left : OMEN_NEAR_ROWS;
 
-		for (uint32_t first = 0; first < lists; first += TILE_CENTROIDS)
-			omen_simd->dots_i8(rows->values + (size_t) first_row * dim, tile,
-							   centroids->values + (size_t) first * dim,
-							   lists - first < TILE_CENTROIDS ? lists - first : TILE_CENTROIDS,
-							   dim, spill->products + first, lists);
-		for (uint32_t r = 0; r < tile; r++)
-			second[first_row + r] = second_of(spill, rows, first_row + r, list[first_row + r],
-											  spill->products + (size_t) r * lists);
+		omen_assign_near(assigner, rows, r, count, CANDIDATES, near);
+		for (uint32_t i = 0; i < count; i++)
+		{
+			if (first != NULL)
+				first[r + i] = near[i].list[0];
+			second[r + i] = second_of(assigner, rows, r + i, list[r + i], &near[i]);
+		}
 	}
+}
+
+void
+omen_spill_assign(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t *list, uint32_t *second)
+{
+	spill(assigner, rows, list, list, second);
+}
+
+void
+omen_spill_second(OmenAssigner *assigner, const OmenByteRows *rows, const uint32_t *list, uint32_t *second)
+{
+	spill(assigner, rows, NULL, list, second);
 }

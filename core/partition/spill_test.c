@@ -3,8 +3,8 @@
  *
  * Goal: where all lists are candidates, the second is the one of least cost,
  * computed here in double, with the lift and without; it is never the first;
- * one other list, rows on their centroid and zero rows are no trouble; no
- * memory is told.
+ * one other list, rows on their centroid and zero rows are no trouble; lists
+ * left out are neither.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../base/failing_arena_test.h"
 #include "../base/random_rows_test.h"
 #include "omen/simd.h"
 #include "omen/spill.h"
@@ -30,7 +29,7 @@ typedef struct Setting
 	OmenArena	arena;
 	OmenByteRows rows;
 	OmenByteRows centroids;
-	float	   *norm_sq;
+	OmenAssigner assigner;
 	uint32_t   *list;
 	uint32_t   *second;
 } Setting;
@@ -40,12 +39,10 @@ begin_setting(Setting *s, uint32_t lists, int lifted)
 {
 	OmenRandom	random = {seed + lists};
 	float	   *data = random_rows(ROWS, DIM, 12, &random);
-	OmenAssigner assigner;
 
 	omen_arena_init(&s->arena);
 	omen_byte_rows_init(&s->rows, &s->arena, DIM, ROWS, lifted);
 	omen_byte_rows_init(&s->centroids, &s->arena, DIM, lists, lifted);
-	s->norm_sq = omen_arena_alloc(&s->arena, lists, sizeof(float));
 	s->list = omen_arena_zero(&s->arena, ROWS, sizeof(uint32_t));
 	s->second = omen_arena_zero(&s->arena, ROWS, sizeof(uint32_t));
 	/* The first ten rows stay zero. */
@@ -61,11 +58,8 @@ begin_setting(Setting *s, uint32_t lists, int lifted)
 	s->centroids.scale[0] = s->rows.scale[20];
 	if (lifted)
 		s->centroids.extra[0] = s->rows.extra[20];
-	for (uint32_t l = 0; l < lists; l++)
-		s->norm_sq[l] = omen_byte_row_norm_sq(&s->centroids, l);
-	omen_assigner_init(&assigner, &s->arena, &s->centroids);
-	omen_assigner_refresh(&assigner);
-	omen_assign(&assigner, &s->rows, s->list, NULL);
+	omen_assigner_init(&s->assigner, &s->arena, &s->centroids);
+	omen_assigner_refresh(&s->assigner);
 	free(data);
 }
 
@@ -102,17 +96,21 @@ cost(const Setting *s, uint32_t r, uint32_t l)
 static void
 test_least_cost(void **state)
 {
-	static const uint32_t lists[] = {2, 3, 20, 33};
+	static const uint32_t lists[] = {2, 3, 12, 16};
 
 	for (uint32_t i = 0; i < 8; i++)
 	{
 		Setting		s;
-		OmenSpill	spill;
+		uint32_t	again[ROWS];
 		uint32_t	nearest = 0;
 
 		begin_setting(&s, lists[i / 2], i % 2);
-		assert_int_equal(omen_spill_init(&spill, &s.arena, &s.centroids, s.norm_sq), OMEN_OK);
-		omen_spill_assign(&spill, &s.rows, s.list, s.second);
+		omen_assign(&s.assigner, &s.rows, s.list, NULL);
+		omen_spill_second(&s.assigner, &s.rows, s.list, s.second);
+		omen_spill_assign(&s.assigner, &s.rows, s.list, again);
+		assert_memory_equal(again, s.second, sizeof(again));
+		omen_assign(&s.assigner, &s.rows, again, NULL);
+		assert_memory_equal(again, s.list, sizeof(again));
 		for (uint32_t r = 0; r < ROWS; r++)
 		{
 			double		least = INFINITY;
@@ -149,13 +147,11 @@ static void
 test_many_lists(void **state)
 {
 	Setting		s;
-	OmenSpill	spill;
 	double		got = 0;
 	double		best = 0;
 
 	begin_setting(&s, 150, 0);
-	assert_int_equal(omen_spill_init(&spill, &s.arena, &s.centroids, s.norm_sq), OMEN_OK);
-	omen_spill_assign(&spill, &s.rows, s.list, s.second);
+	omen_spill_assign(&s.assigner, &s.rows, s.list, s.second);
 	for (uint32_t r = 10; r < ROWS; r++)
 	{
 		double		least = INFINITY;
@@ -171,24 +167,42 @@ test_many_lists(void **state)
 	omen_arena_reset(&s.arena);
 }
 
+/* Lists left out are neither first nor second, by prefixes or not. */
 static void
-test_out_of_memory(void **state)
+test_left_out(void **state)
 {
-	Setting		s;
-	OmenStatus	status = OMEN_NO_MEMORY;
+	static const uint32_t dims[] = {DIM, 512};
 
-	begin_setting(&s, 20, 0);
-	for (uint32_t n = 0; status != OMEN_OK; n++)
+	for (uint32_t i = 0; i < 2; i++)
 	{
-		FailingArena failing;
-		OmenSpill	spill;
+		uint32_t	dim = dims[i];
+		uint32_t	lists = 300;
+		OmenRandom	random = {seed + dim};
+		float	   *data = random_rows(ROWS, dim, 12, &random);
+		uint32_t	list[ROWS];
+		uint32_t	second[ROWS];
+		OmenArena	arena;
+		OmenByteRows rows;
+		OmenByteRows centroids;
+		OmenAssigner assigner;
 
-		failing_arena_init(&failing, n);
-		status = omen_spill_init(&spill, &failing.arena, &s.centroids, s.norm_sq);
-		assert_int_equal(status, failing.refused ? OMEN_NO_MEMORY : OMEN_OK);
-		assert_int_equal(failing_arena_end(&failing), 0);
+		omen_arena_init(&arena);
+		omen_byte_rows_init(&rows, &arena, dim, ROWS, 0);
+		omen_byte_rows_init(&centroids, &arena, dim, lists, 0);
+		for (uint32_t r = 0; r < ROWS; r++)
+			rows.scale[r] = omen_bytes_from_floats(data + r * dim, dim, rows.values + r * dim);
+		omen_kmeans_train(&rows, &centroids, 2, seed, &arena, NULL);
+		assert_int_equal(omen_assigner_init(&assigner, &arena, &centroids), OMEN_OK);
+		omen_assigner_refresh(&assigner);
+		for (uint32_t l = 0; l < lists; l++)
+			if (l % 3 != 1)
+				omen_assigner_leave_out(&assigner, l);
+		omen_spill_assign(&assigner, &rows, list, second);
+		for (uint32_t r = 0; r < ROWS; r++)
+			assert_true(list[r] % 3 == 1 && second[r] % 3 == 1 && list[r] != second[r]);
+		omen_arena_reset(&arena);
+		free(data);
 	}
-	omen_arena_reset(&s.arena);
 }
 
 int
@@ -197,7 +211,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_least_cost),
 		cmocka_unit_test(test_many_lists),
-		cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_left_out),
 	};
 	OmenError	err;
 

@@ -33,7 +33,7 @@ put(PagePatch *patch, int i, uint16 offset, const void *data, uint16 bytes)
 {
 	char	   *to = patch->pages[i].delta + patch->pages[i].bytes;
 
-	Assert(patch->pages[i].bytes + DIFFERENCE_HEAD + bytes <= BLCKSZ);
+	Assert(patch->pages[i].bytes + DIFFERENCE_HEAD + bytes <= PAGE_PATCH_BYTES_MAX);
 	memcpy(to, &offset, sizeof(offset));
 	memcpy(to + sizeof(offset), &bytes, sizeof(bytes));
 	memcpy(to + DIFFERENCE_HEAD, data, bytes);

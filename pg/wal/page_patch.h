@@ -24,6 +24,8 @@
 #include "utils/relcache.h"
 
 #define PAGE_PATCH_MAX 2		/* pages */
+/* A page in pieces, even one in two of which only every other item is. */
+#define PAGE_PATCH_BYTES_MAX (BLCKSZ + 1024)
 
 typedef struct PagePatch
 {
@@ -33,7 +35,8 @@ typedef struct PagePatch
 	{
 		Buffer		buffer;
 		uint32		bytes;		/* of delta */
-		char		delta[BLCKSZ];	/* as replay reads it: offset (2), length (2), so many bytes; and so on */
+		/* As replay reads it: offset (2), length (2), so many bytes; and so on. */
+		char		delta[PAGE_PATCH_BYTES_MAX];
 	}			pages[PAGE_PATCH_MAX];
 } PagePatch;
 

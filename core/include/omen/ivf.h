@@ -163,6 +163,10 @@ omen_list_retired(const OmenIvfModel *model, uint32_t list)
 /* out = the centroids; it has room for them, with `extra` or without. */
 void		omen_ivf_model_centroids(const OmenIvfModel *model, OmenByteRows *out);
 
+/* Finds the lists of rows: the centroids, copied, and what assigns to those not retired. */
+OmenStatus	omen_ivf_model_assigner(const OmenIvfModel *model, OmenArena *arena, OmenByteRows *centroids,
+									OmenAssigner *assigner);
+
 /*
  * Lays a view over omen_ivf_model_bytes() bytes: the old model with these
  * centroids.  Lists not retired[list] that it had keep their spread; where
@@ -274,31 +278,6 @@ void		omen_ranking_ahead(OmenRanking *ranking, const OmenIvfModel *model, const 
 /* A single list's exact distance. */
 float		omen_ranking_distance(const OmenRanking *ranking, const OmenIvfModel *model,
 								  const OmenCodeQuery *query, uint32_t list);
-
-/* Room for finding the nearest list of one row after another. */
-typedef struct OmenNearest
-{
-	float	   *scores;			/* [lists up to 32s] */
-	float	   *least;			/* of every eight of them */
-} OmenNearest;
-
-OmenStatus	omen_nearest_init(OmenNearest *nearest, OmenArena *arena, uint32_t lists);
-
-/*
- * The list that the row belongs to whose point is query->vector; the query's
- * tables are prepared.  `lift` is the row's own (inner product; else 0), by
- * which it may be nearer to a list than a query, which has none.
- */
-uint32_t	omen_nearest_list(OmenNearest *nearest, const OmenIvfModel *model, const OmenCodeQuery *query,
-							  float lift);
-
-/*
- * The second list of a point whose first is `list`, from among those that are
- * ready (two at least): see spill.h.  `query` holds the point, and `scratch` as
- * for omen_ivf_encode.
- */
-uint32_t	omen_ranking_second(const OmenRanking *ranking, const OmenIvfModel *model,
-								const OmenCodeQuery *query, uint32_t list, float *scratch);
 
 /* ---- conditions on keys ---- */
 

@@ -74,6 +74,24 @@ void		omen_assigner_refresh(OmenAssigner *assigner);
 OmenStatus	omen_assign(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t *list,
 						const OmenProgress *progress);
 
+/* From now on no row goes to this centroid; some must be left. */
+void		omen_assigner_leave_out(OmenAssigner *assigner, uint32_t centroid);
+
+#define OMEN_NEAR_ROWS 64
+#define OMEN_NEAR_MAX 24
+
+/* Centroids near to a row, the nearest first; of squared distances the row's own length is left out. */
+typedef struct OmenNear
+{
+	uint32_t	count;
+	float		distance[OMEN_NEAR_MAX];
+	uint32_t	list[OMEN_NEAR_MAX];
+} OmenNear;
+
+/* near[i]: the `keep` centroids, OMEN_NEAR_MAX - 7 at most, nearest to row first_row + i, of OMEN_NEAR_ROWS at most. */
+void		omen_assign_near(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t first_row,
+							 uint32_t row_count, uint32_t keep, OmenNear *near);
+
 /* What Lloyd's step needs of rows: for each list, their sum and how many they are. */
 typedef struct OmenListSums
 {

@@ -11,7 +11,6 @@
 #define OMEN_SPILL_H
 
 #include "omen/kmeans.h"
-#include "omen/select.h"
 
 /*
  * What a residual's part along the first one's direction counts more than the
@@ -20,19 +19,14 @@
  */
 #define OMEN_SPILL_LAMBDA 3.0f
 
-typedef struct OmenSpill
-{
-	const OmenByteRows *centroids;
-	const float *norm_sq;		/* [lists] the centroids' squared lengths */
-	int32_t    *products;		/* [a tile of rows][lists] */
-	OmenKeyed  *candidates;		/* [lists] */
-} OmenSpill;
+/*
+ * The first list of each row, which is the nearest, and its second.  Of two
+ * lists at least; those left out are neither (kmeans.h).
+ */
+void		omen_spill_assign(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t *list, uint32_t *second);
 
-/* For two centroids and more, which must stay.  OMEN_NO_MEMORY. */
-OmenStatus	omen_spill_init(OmenSpill *spill, OmenArena *arena, const OmenByteRows *centroids,
-							const float *norm_sq);
-
-/* second[i] = another list for row i, whose first is list[i]. */
-void		omen_spill_assign(OmenSpill *spill, const OmenByteRows *rows, const uint32_t *list, uint32_t *second);
+/* The second of rows whose first is given. */
+void		omen_spill_second(OmenAssigner *assigner, const OmenByteRows *rows, const uint32_t *list,
+							  uint32_t *second);
 
 #endif							/* OMEN_SPILL_H */

@@ -133,6 +133,9 @@ typedef struct IvfModel
 	int			users;
 	uint64		last_used;
 	MemoryContext context;
+	/* for inserts; NULL before the first (ivf_assigner, ivf_store.c) */
+	OmenAssigner *assigner;
+	BlockNumber *last_tail_page;	/* [tails] as far as known; or OMEN_NO_BLOCK */
 } IvfModel;
 
 /*
@@ -148,6 +151,9 @@ extern IvfModel *ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext hold
  */
 extern OmenStatus ivf_read_model(Relation index, const OmenIvfMeta *meta, OmenArena *arena,
 								 OmenIvfModel *view, OmenError *err);
+
+/* What finds rows' lists; kept with the model. */
+extern OmenAssigner *ivf_assigner(Relation index, IvfModel *model);
 
 /*
  * A search with this model, from memory that the scan before left if possible:
@@ -268,6 +274,11 @@ enum
 
 extern bool ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
 					   IndexUniqueCheck unique, bool unchanged, IndexInfo *indexInfo);
+
+/* Rows that this transaction has inserted: into the index, before somebody may miss them (ivf_pending.c). */
+extern void ivf_pending_init(void);
+extern void ivf_pending_flush(Relation index);
+extern void ivf_pending_flush_all(void);
 
 extern IndexBulkDeleteResult *ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 											  IndexBulkDeleteCallback callback, void *callback_state);

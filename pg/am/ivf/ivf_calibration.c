@@ -53,7 +53,7 @@ typedef struct Calibration
 	uint32		list[BATCH];
 	uint32		second[BATCH];	/* with spilling */
 	OmenByteRows centroids;
-	OmenSpill	spill;
+	OmenAssigner assigner;
 	float		norm_sq[BATCH];
 	float		lift_sq[BATCH];
 	ListedRow  *listed;			/* [listed_count] by tid */
@@ -192,48 +192,16 @@ read_lists(Calibration *c)
 	qsort(c->listed, c->listed_count, sizeof(ListedRow), compare_listed);
 }
 
-/* The centroids as they were trained, to find the lists that records do not tell. */
-static void
-read_centroids(Calibration *c)
-{
-	uint32		lists = c->model.lists;
-	float	   *norm_sq = palloc(lists * sizeof(float));
-
-	check_status(c, omen_byte_rows_init(&c->centroids, &c->arena, c->dim, lists,
-										c->model.metric == OMEN_INNER_PRODUCT), "");
-	omen_ivf_model_centroids(&c->model, &c->centroids);
-	for (uint32 l = 0; l < lists; l++)
-		norm_sq[l] = omen_byte_row_norm_sq(&c->centroids, l);
-	check_status(c, omen_spill_init(&c->spill, &c->arena, &c->centroids, norm_sq), "");
-}
-
 /* A row whose list has been retired is in the nearest of those that have not. */
 static uint32
 list_in_force(Calibration *c, uint32 r)
 {
-	const OmenByteRows *rows = &c->rows;
-	const OmenByteRows *centroids = &c->centroids;
-	uint32		lists = c->model.lists;
-	int32	   *products = c->spill.products;
-	uint32		nearest = c->list[r];
-	float		least = INFINITY;
+	OmenNear	near;
 
-	if (!omen_list_retired(&c->model, nearest))
-		return nearest;
-	omen_simd->dots_i8(rows->values + (Size) r * rows->dim, 1, centroids->values, lists, rows->dim, products, lists);
-	for (uint32 l = 0; l < lists; l++)
-	{
-		float		product = rows->scale[r] * centroids->scale[l] * (float) products[l] +
-			(rows->extra ? rows->extra[r] * centroids->extra[l] : 0.0f);
-		float		distance = c->spill.norm_sq[l] - 2.0f * product;
-
-		if (distance < least && !omen_list_retired(&c->model, l))
-		{
-			least = distance;
-			nearest = l;
-		}
-	}
-	return nearest;
+	if (!omen_list_retired(&c->model, c->list[r]))
+		return c->list[r];
+	omen_assign_near(&c->assigner, &c->rows, r, 1, 1, &near);
+	return near.list[0];
 }
 
 static void
@@ -245,9 +213,8 @@ add_batch(Calibration *c)
 		return;
 	for (uint32 r = 0; r < c->rows.count; r++)
 		c->list[r] = list_in_force(c, r);
-	/* Chosen as the build chooses it; an insert's choice is another now and then. */
 	if (spilled)
-		omen_spill_assign(&c->spill, &c->rows, c->list, c->second);
+		omen_spill_second(&c->assigner, &c->rows, c->list, c->second);
 	omen_calibrator_add(c->calibrator, &c->rows, c->list, spilled ? c->second : NULL, c->norm_sq, c->lift_sq);
 	c->rows.count = 0;
 }
@@ -370,7 +337,7 @@ vector_calibrate(PG_FUNCTION_ARGS)
 	{
 		omen_calibrator_of_strangers(c.calibrator);
 		/* An index's expressions are its owner's code. */
-		read_centroids(&c);
+		check_status(&c, omen_ivf_model_assigner(&c.model, &c.arena, &c.centroids, &c.assigner), "");
 		rights = ivf_take_owner_rights(c.at.table);
 		add_rows(&c);
 		ivf_give_back_rights(&rights);

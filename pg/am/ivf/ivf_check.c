@@ -5,9 +5,9 @@
  * First the sweep: each page's kind, version, generation, counts and seal, and
  * from row pages what each record is.  Then the structures that lead to pages:
  * model, maps, directory, tails (ivf_check_lists.c); each page in force must
- * be led to exactly once, each live record have its posting, each posting its
- * record.  Last the table (ivf_check_table.c): each row visible to a snapshot
- * older than the sweep must have one record that codes its vector, and each
+ * be led to exactly once, and each posting lead to its record.  Last the table
+ * (ivf_check_table.c): each row visible to a snapshot older than the sweep must
+ * have one record that codes its vector, that record its posting, and each
  * record lead to a row.
  *
  * Locks.  The table is locked as by VACUUM (SHARE UPDATE EXCLUSIVE): so

@@ -386,18 +386,6 @@ check_tails(IvfCheck *check)
 
 /* ---- what nothing leads to ---- */
 
-static bool
-is_live(IvfCheck *check, uint32 slot)
-{
-	uint32		per_page = check->per_page;
-	PGAlignedBlock page;
-
-	return check_read_page(check, slot / per_page, &page) &&
-		omen_page_check(page.data, slot / per_page, OMEN_PAGE_ROW, check->meta.row_generation, NULL) == OMEN_OK &&
-		slot % per_page < omen_page_trailer_const(page.data)->count &&
-		check_record(check, page.data, slot % per_page)->state == OMEN_ROW_LIVE;
-}
-
 static void
 check_unreached(IvfCheck *check)
 {
@@ -410,11 +398,6 @@ check_unreached(IvfCheck *check)
 			check_report(check, block, CHECK_NOTHING, CHECK_NOTHING, "nothing leads to this page of kind %u",
 						 page->kind);
 	}
-	for (uint64 slot = 0; slot < check->slots; slot++)
-		if (check->proof[slot] > PROOF_DEAD && !(check->posted[slot / 8] >> slot % 8 & 1) &&
-			is_live(check, (uint32) slot))
-			check_report(check, check_block_of(check, (uint32) slot), CHECK_NOTHING, (int64) slot,
-						 "a record has no posting, so no search finds its row");
 }
 
 void

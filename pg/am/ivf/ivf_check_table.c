@@ -137,6 +137,11 @@ look_at_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool a
 	record = read_record(t, pointer->slot);
 	if (record == NULL)
 		return;
+	/* Of a row that never came to be visible, this is nothing wrong: see ivf_store.c. */
+	if (!(check->posted[pointer->slot / 8] >> pointer->slot % 8 & 1))
+		check_report(check, check_block_of(check, pointer->slot), record->list, pointer->slot,
+					 "a record has no posting, so no search finds row (%u,%u)",
+					 ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
 	old = MemoryContextSwitchTo(t->row_context);
 	if (!codes_vector(t, record, values[0]))
 		check_report(check, check_block_of(check, pointer->slot), record->list, pointer->slot,

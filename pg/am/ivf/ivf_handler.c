@@ -55,6 +55,7 @@ ivf_init(void)
 	ivf_limit_init();
 	ivf_explain_init();
 	ivf_rewrite_init();
+	ivf_pending_init();
 }
 
 static bytea *

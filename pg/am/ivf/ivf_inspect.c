@@ -79,6 +79,7 @@ ivf_inspect_open(Oid oid, LOCKMODE lock)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" is not valid", RelationGetRelationName(inspected.index)),
 				 errhint("Its building has not come to an end: wait for it, or REINDEX.")));
+	ivf_pending_flush(inspected.index);
 	return inspected;
 }
 

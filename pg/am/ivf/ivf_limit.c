@@ -165,6 +165,9 @@ walk_plan(PlanState *state, const Above *above)
 static void
 executor_start(QueryDesc *query, int eflags)
 {
+	/* Workers cannot see what this backend keeps in its memory. */
+	if (query->plannedstmt->parallelModeNeeded)
+		ivf_pending_flush_all();
 	if (previous_start)
 		previous_start(query, eflags);
 	else

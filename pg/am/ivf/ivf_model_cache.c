@@ -163,7 +163,7 @@ forget_surplus(void)
 		for (IvfModel **link = &models; *link != NULL; link = &(*link)->next)
 			if ((*link)->users == 0)
 			{
-				kept += (*link)->view.byte_count;
+				kept += MemoryContextMemAllocated((*link)->context, true);
 				if (oldest == NULL || (*link)->last_used < (*oldest)->last_used)
 					oldest = link;
 			}
@@ -212,6 +212,26 @@ ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext holder)
 	model->users++;
 	forget_surplus();
 	return model;
+}
+
+OmenAssigner *
+ivf_assigner(Relation index, IvfModel *model)
+{
+	if (model->assigner == NULL)
+	{
+		OmenByteRows *centroids = MemoryContextAllocZero(model->context, sizeof(OmenByteRows));
+		OmenAssigner *assigner = MemoryContextAllocZero(model->context, sizeof(OmenAssigner));
+		OmenArena	arena;
+
+		ivf_arena_init(&arena, model->context);
+		if (omen_ivf_model_assigner(&model->view, &arena, centroids, assigner) != OMEN_OK)
+		{
+			omen_arena_reset(&arena);
+			index_page_report(index, OMEN_NO_MEMORY, "");
+		}
+		model->assigner = assigner;
+	}
+	return model->assigner;
 }
 
 /* ---- searches ---- */

@@ -88,8 +88,9 @@ typedef struct IvfRebalance
 	uint8	   *retired;		/* [lists of the new model] */
 	uint8	   *coded;			/* [lists] some record is coded relative to it */
 	OmenIvfModel model;
-	OmenCodeQuery query;
-	OmenNearest nearest;
+	OmenByteRows model_centroids;
+	OmenAssigner assigner;		/* to the new model's lists */
+	OmenByteRows row;			/* one */
 	float	   *scratch;
 	uint8	   *posting;
 	double	   *residual_sq;	/* [lists of the new model] sums over rows moved there */
@@ -456,17 +457,18 @@ static void
 move_row(IvfMaintenance *m, uint32 slot)
 {
 	IvfRebalance *b = m->rebalance;
-	uint32		list = 0;
+	uint32		list;
 	OmenPoint	point;
 
 	CHECK_FOR_INTERRUPTS();
 	/* A deleted row's posting may as well go. */
-	if (!point_of_slot(m, slot, b->query.vector, &point))
+	if (!point_of_slot(m, slot, m->vector, &point))
 		return;
+	b->row.count = 0;
+	add_bytes(m, &b->row, &point);
+	omen_assign(&b->assigner, &b->row, &list, NULL);
 	if (!point.last)
 	{
-		omen_code_query_prepare(&b->query);
-		list = omen_nearest_list(&b->nearest, &b->model, &b->query, 0);
 		omen_ivf_centroid(&b->model, list, b->scratch);
 		b->residual_sq[list] += Max(omen_simd->l2sq_f32(point.vector, b->scratch, m->dim) -
 									point.lost * point.lost, 0.0f);
@@ -576,8 +578,8 @@ ivf_rebalance(IvfMaintenance *m)
 		return false;
 	}
 	revise_model(m);
-	balance_check(m, omen_code_query_init(&b->query, &b->arena, m->dim));
-	balance_check(m, omen_nearest_init(&b->nearest, &b->arena, b->model.lists));
+	balance_check(m, omen_ivf_model_assigner(&b->model, &b->arena, &b->model_centroids, &b->assigner));
+	balance_check(m, omen_byte_rows_init(&b->row, &b->arena, m->dim, 1, 0));
 	b->scratch = balance_alloc(m, omen_ivf_encode_scratch(m->dim), sizeof(float));
 	b->posting = balance_alloc(m, omen_posting_bytes(m->dim, m->meta.keys), 1);
 	b->residual_sq = balance_alloc(m, b->model.lists, sizeof(double));

@@ -75,6 +75,7 @@ forget_query(IvfScan *ivf)
 void
 ivf_rescan(IndexScanDesc scan, ScanKey keys, int key_count, ScanKey orderbys, int orderby_count)
 {
+	ivf_pending_flush(scan->indexRelation);
 	forget_query(scan->opaque);
 	if (keys != NULL && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));

@@ -55,7 +55,6 @@ struct IvfWriter
 
 	/* lists */
 	OmenAssigner assigner;
-	OmenSpill	spill;
 	OmenCalibrator *calibrator;
 	double	   *spread;			/* [lists] sums of squared residuals */
 	uint32	   *own_rows;		/* [lists] whose first list it is */
@@ -183,8 +182,6 @@ ivf_writer_set_lists(IvfWriter *writer, const OmenByteRows *centroids, const Ome
 {
 	writer_check(writer, omen_assigner_init(&writer->assigner, &writer->arena, centroids));
 	omen_assigner_refresh(&writer->assigner);
-	if (*writer->model->spilled)
-		writer_check(writer, omen_spill_init(&writer->spill, &writer->arena, centroids, writer->assigner.norm_sq));
 	if (queries != NULL)
 		writer_check(writer, omen_calibrator_create(&writer->calibrator, &writer->arena, writer->model, queries));
 	begin_sort(writer, queries ? queries->count : 0);
@@ -293,10 +290,10 @@ flush_batch(IvfWriter *writer)
 			bytes->extra[r] = sqrtf(Max(point->lift_sq, 0.0f));
 		writer->list[r] = 0;
 	}
-	if (model->lists > 1)
-		writer_check(writer, omen_assign(&writer->assigner, bytes, writer->list, NULL));
 	if (spilled)
-		omen_spill_assign(&writer->spill, bytes, writer->list, writer->second);
+		omen_spill_assign(&writer->assigner, bytes, writer->list, writer->second);
+	else if (model->lists > 1)
+		writer_check(writer, omen_assign(&writer->assigner, bytes, writer->list, NULL));
 	if (writer->calibrator)
 		omen_calibrator_add(writer->calibrator, bytes, writer->list, spilled ? writer->second : NULL,
 							writer->norm_sq, writer->lift_sq);
