@@ -1,11 +1,13 @@
 /*
  * load_client.c - puts rows of a source into a table, and times it.
  *
- *	bench_load CONNECTION TABLE SOURCE PART FIRST COUNT copy|freeze|insert STREAMS
+ *	bench_load CONNECTION TABLE SOURCE PART FIRST COUNT copy|ready|freeze|insert STREAMS
  *
  * The table has columns (id bigint, embedding vector); row r of the source
  * gets the id r.  "copy" is binary COPY over STREAMS connections at once, each
- * with its own run of rows; "freeze" empties the table and copies in one
+ * with its own run of rows; "ready" is the same with all rows made before the
+ * clock starts, for what making them costs would be taken from the server's
+ * processors; "freeze" empties the table and copies in one
  * transaction, so that neither WAL (where wal_level is minimal) nor vacuum is
  * needed; "insert" is one prepared INSERT a row, a thousand a transaction.
  *
@@ -31,6 +33,7 @@
 typedef enum How
 {
 	HOW_COPY,
+	HOW_READY,
 	HOW_FREEZE,
 	HOW_INSERT
 } How;
@@ -121,8 +124,44 @@ put_row(char *to, uint64_t id, const float *row, uint32_t dim)
 	return put_vector(to, row, dim);
 }
 
+/* So many rows from `first` on, as COPY has them; returns their end. */
+static char *
+put_rows(char *to, const BenchRows *source, uint64_t first, uint32_t count, float *rows)
+{
+	source->read(source, first, count, rows);
+	for (uint32_t i = 0; i < count; i++)
+		to = put_row(to, first + i, rows + (size_t) i * source->dim, source->dim);
+	return to;
+}
+
+static uint32_t
+batch_at(const Stream *stream, uint64_t at)
+{
+	return stream->count - at < ROWS_A_BATCH ? (uint32_t) (stream->count - at) : ROWS_A_BATCH;
+}
+
+/* Of one row, in COPY's binary format. */
+static size_t
+row_bytes(const BenchRows *source)
+{
+	return 22 + (size_t) source->dim * 4;
+}
+
+/* All of a stream's rows; NULL without the memory. */
+static char *
+make_ready(const Stream *stream, float *rows)
+{
+	const BenchRows *source = &stream->load->rows;
+	char	   *bytes = malloc(stream->count * row_bytes(source) + 1);
+
+	for (uint64_t at = 0; bytes != NULL && at < stream->count; at += ROWS_A_BATCH)
+		put_rows(bytes + at * row_bytes(source), source, stream->first + at, batch_at(stream, at), rows);
+	return bytes;
+}
+
+/* `ready`: all rows as COPY has them, or NULL. */
 static bool
-copy_rows(PGconn *db, const Stream *stream, float *rows, char *bytes)
+copy_rows(PGconn *db, const Stream *stream, float *rows, char *bytes, const char *ready)
 {
 	static const char header[19] = "PGCOPY\n\377\r\n";	/* signature, flags, no extension */
 	static const char end[2] = {'\377', '\377'};
@@ -132,13 +171,11 @@ copy_rows(PGconn *db, const Stream *stream, float *rows, char *bytes)
 
 	for (uint64_t at = 0; done && at < stream->count; at += ROWS_A_BATCH)
 	{
-		uint32_t	n = stream->count - at < ROWS_A_BATCH ? (uint32_t) (stream->count - at) : ROWS_A_BATCH;
-		char	   *to = bytes;
+		uint32_t	n = batch_at(stream, at);
 
-		source->read(source, stream->first + at, n, rows);
-		for (uint32_t i = 0; i < n; i++)
-			to = put_row(to, stream->first + at + i, rows + (size_t) i * source->dim, source->dim);
-		done = PQputCopyData(db, bytes, (int) (to - bytes)) == 1;
+		if (ready == NULL)
+			put_rows(bytes, source, stream->first + at, n, rows);
+		done = PQputCopyData(db, ready ? ready + at * row_bytes(source) : bytes, (int) (n * row_bytes(source))) == 1;
 	}
 	done = done && PQputCopyData(db, end, sizeof(end)) == 1 && PQputCopyEnd(db, NULL) == 1;
 	result = PQgetResult(db);
@@ -160,7 +197,7 @@ insert_rows(PGconn *db, const Stream *stream, float *rows, char *bytes)
 
 	for (uint64_t at = 0; at < stream->count; at++)
 	{
-		uint32_t	n = stream->count - at < ROWS_A_BATCH ? (uint32_t) (stream->count - at) : ROWS_A_BATCH;
+		uint32_t	n = batch_at(stream, at);
 		PGresult   *result;
 		bool		done;
 
@@ -186,7 +223,8 @@ stream_run(void *arg)
 	const Load *load = stream->load;
 	PGconn	   *db = PQconnectdb(load->connection);
 	float	   *rows = malloc((size_t) ROWS_A_BATCH * load->rows.dim * sizeof(float));
-	char	   *bytes = malloc((size_t) ROWS_A_BATCH * (load->rows.dim * 4 + 32));
+	char	   *bytes = malloc((size_t) ROWS_A_BATCH * row_bytes(&load->rows));
+	char	   *made = NULL;
 	char		sql[512];
 	bool		ready = PQstatus(db) == CONNECTION_OK && rows != NULL && bytes != NULL;
 
@@ -201,6 +239,8 @@ stream_run(void *arg)
 		ready = PQresultStatus(result) == PGRES_COMMAND_OK || complain(db);
 		PQclear(result);
 	}
+	if (ready && load->how == HOW_READY && (made = make_ready(stream, rows)) == NULL)
+		ready = fprintf(stderr, "omendb bench: out of memory\n") < 0;
 	pthread_barrier_wait(load->start);
 	if (ready && load->how == HOW_INSERT)
 		stream->done = insert_rows(db, stream, rows, bytes);
@@ -215,11 +255,12 @@ stream_run(void *arg)
 			snprintf(truncate, sizeof(truncate), "BEGIN; TRUNCATE %s", load->table);
 			ready = execute(db, truncate);
 		}
-		stream->done = ready && execute(db, sql) && copy_rows(db, stream, rows, bytes)
+		stream->done = ready && execute(db, sql) && copy_rows(db, stream, rows, bytes, made)
 			&& (load->how != HOW_FREEZE || execute(db, "COMMIT"));
 	}
 	free(rows);
 	free(bytes);
+	free(made);
 	PQfinish(db);
 	return NULL;
 }
@@ -227,7 +268,7 @@ stream_run(void *arg)
 int
 main(int argc, char **argv)
 {
-	static const char *const hows[] = {"copy", "freeze", "insert"};
+	static const char *const hows[] = {"copy", "ready", "freeze", "insert"};
 	Load		load = {.connection = argv[1],.table = argv[2]};
 	Stream		stream[STREAMS_MAX];
 	pthread_t	thread[STREAMS_MAX];
@@ -240,7 +281,7 @@ main(int argc, char **argv)
 
 	if (argc != 9)
 		return fprintf(stderr, "usage: bench_load CONNECTION TABLE SOURCE PART FIRST COUNT"
-					   " copy|freeze|insert STREAMS\n"), 2;
+					   " copy|ready|freeze|insert STREAMS\n"), 2;
 	if (!bench_rows_open(argv[3], argv[4], &load.rows))
 		return 1;
 	first = strtoull(argv[5], NULL, 10);

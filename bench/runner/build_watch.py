@@ -37,6 +37,13 @@ def _segment_bytes(pid):
     return total
 
 
+def ended_cpu_seconds(pid):
+    """Seconds of processor time of the children that a process has seen end."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
 def cpu_seconds(pid):
     """Time on a processor, or None."""
     words = _read(f"/proc/{pid}/schedstat").split()
