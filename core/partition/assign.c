@@ -193,6 +193,19 @@ measure_near(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t row, uin
 		near->list[k] = order[near->list[k]];
 }
 
+/* A row so long that its distances are no numbers is as near to one as to another. */
+static void
+take_any(const OmenAssigner *assigner, OmenNear *near)
+{
+	uint32_t	list = 0;
+
+	while (list + 1 < assigner->centroids->count && assigner->norm_sq[list] == INFINITY)
+		list++;
+	near->count = 1;
+	near->distance[0] = 0;
+	near->list[0] = list;
+}
+
 void
 omen_assign_near(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t first_row, uint32_t row_count,
 				 uint32_t keep, OmenNear *near)
@@ -200,6 +213,9 @@ omen_assign_near(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t firs
 	if (assigner->prefixes.count == 0)
 	{
 		meet_all(rows, first_row, row_count, assigner->centroids, assigner->norm_sq, keep, near);
+		for (uint32_t i = 0; i < row_count; i++)
+			if (near[i].count == 0)
+				take_any(assigner, &near[i]);
 		return;
 	}
 	for (uint32_t i = 0; i < row_count; i++)
@@ -207,7 +223,11 @@ omen_assign_near(OmenAssigner *assigner, const OmenByteRows *rows, uint32_t firs
 	meet_all(&assigner->row_prefixes, 0, row_count, &assigner->prefixes, assigner->prefix_norm_sq,
 			 keep + KEPT_MORE, near);
 	for (uint32_t i = 0; i < row_count; i++)
+	{
 		measure_near(assigner, rows, first_row + i, keep, &near[i]);
+		if (near[i].count == 0)
+			take_any(assigner, &near[i]);
+	}
 }
 
 OmenStatus
