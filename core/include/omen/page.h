@@ -133,7 +133,7 @@ typedef struct OmenIvfMeta
 	float		lost;			/* how far a row may be from the place its record codes, its code's error apart */
 	uint32_t	calibrations;	/* by queries, ever: a model kept may have an old one */
 	float		moved_lost;		/* so much farther from what its posting codes, when that was made of the record */
-	float		moved_share;	/* of the rows, that were moved to other lists since the calibration with rows */
+	float		moved_share;	/* of the rows, that came or moved to other lists since the calibration with rows */
 	float		imbalance;		/* of the lists when they were trained: ivf_imbalance() */
 	uint32_t	digest_words;	/* of each list's digests of keys (ivf.h); 0 without keys */
 } OmenIvfMeta;

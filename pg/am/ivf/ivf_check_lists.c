@@ -194,6 +194,8 @@ check_second_posting(IvfCheck *check, int64 block, uint32 list, const uint8 *pos
 
 	if (!check_read_page(check, slot / check->per_page, &page) || record->state != OMEN_ROW_LIVE ||
 		record->list == list ||
+		(record->list < check->meta.lists && omen_list_retired(&check->model, record->list) &&
+		 (!(check->posted[slot / 8] & bit) || !same_moved_row(check, record, list, posting))) ||
 		memcmp(posting + keys_at, omen_row_keys(record, check->dim), check->meta.keys * OMEN_KEY_BYTES) != 0)
 	{
 		check->posted[slot / 8] |= bit;

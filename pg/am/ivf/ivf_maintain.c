@@ -69,7 +69,7 @@ typedef enum IvfWork
 {
 	WORK_NONE,
 	WORK_REPACK,
-	WORK_REBALANCE,				/* repacking with lists split and merged */
+	WORK_REBALANCE,				/* repacking with lists split and merged, or calibrated anew; or just repacking */
 	WORK_RETRAIN
 } IvfWork;
 
@@ -221,9 +221,9 @@ rewriting_due(IvfMaintenance *m)
 	if (ivf_maintain_rows(m) < RETRAIN_ROWS_MIN)
 		return WORK_REPACK;
 	balance = ivf_balance(m);
-	if (balance == IVF_UNBALANCED)
-		return WORK_REBALANCE;
-	return balance == IVF_OVERTURNED || has_drifted(m) ? WORK_RETRAIN : WORK_REPACK;
+	if (balance == IVF_OVERTURNED || (balance == IVF_BALANCED && has_drifted(m)))
+		return WORK_RETRAIN;
+	return m->meta.metric == OMEN_INNER_PRODUCT ? WORK_REPACK : WORK_REBALANCE;
 }
 
 static IvfWork
@@ -431,6 +431,7 @@ repack(IvfMaintenance *m)
 	memcpy(bytes, old->bytes, old->byte_count);
 	meta.generation = ivf_maintain_begin_generation(m);
 	meta.last_generation = meta.generation;
+	meta.moved_share += (float) (m->tail_rows / Max(m->meta.packed_rows + m->tail_rows, 1));
 	m->writer = ivf_writer_create(m->index, MAIN_FORKNUM, RelationNeedsWAL(m->index), &model, &meta);
 	m->take = take_posting;
 	for (uint32 l = 0; l < old->lists; l++)

@@ -87,7 +87,10 @@ typedef enum IvfBalance
 /* Counts what each list holds and decides which are to be split or merged. */
 extern IvfBalance ivf_balance(IvfMaintenance *m);
 
-/* Does that, in a new generation; false when there was nothing to be gained by it, and none begun. */
+/*
+ * Does that, in a new generation, and calibrates when that is due; false when
+ * there was nothing to be gained by it, and none begun.
+ */
 extern bool ivf_rebalance(IvfMaintenance *m);
 
 #endif							/* OMEN_IVF_MAINTAIN_H */

@@ -15,13 +15,17 @@
  * What this costs beyond repacking, of which it is a variant, is in proportion
  * to the rows of the lists given up: reading and decoding their records.  When
  * those are half of all, or when the retired come to outnumber the others,
- * all lists are trained anew.  So they are with spilling, where a row's two lists
- * are chosen together, and for inner products, where lists differ in their lift
- * as well and fewer of the nearest were found after splitting.
+ * all lists are trained anew.  So they are for inner products: rows that have
+ * moved may be longer than what all rows were lifted to, and only training
+ * lifts them anew.
  *
- * How far to search was found out by searching the lists as they were.  Once
- * so many rows have moved that this may be true no more, it is found out anew,
- * which reads all records: a cost that is in proportion to the rows moved.
+ * With spilling a row's two lists are chosen together: when one of them is given
+ * up, both postings are made anew.  So it must be known of every row whether one
+ * is, before the first posting is copied (`fate`).
+ *
+ * How far to search was found out by searching the rows as they were.  Once so
+ * many have come or moved that this may be true no more, it is found out anew,
+ * which reads all records: a cost that is in proportion to those rows.
  *
  * The same protocol as repacking's: a new generation is written beside the old
  * (ivf_maintain.c).  Rows inserted meanwhile into a list that is given up are
@@ -36,9 +40,10 @@
 
 #include <math.h>
 
-#include "am/ivf/ivf_maintain.h"
+#include "am/ivf/ivf_rebalance.h"
 #include "miscadmin.h"
 #include "omen/select.h"
+#include "omen/spill.h"
 
 /* Split a list of so many times the rows that suit one, into parts that suit. */
 #define SPLIT_AT 2.5
@@ -58,54 +63,8 @@
 #define UNEVEN_AT 1.5
 /* Look for retired lists that can be taken again when they are so many beside the others. */
 #define RETIRED_MANY 0.25
-/* Calibrate anew when so large a share of the rows has moved since, and with so many rows as queries. */
+/* Calibrate anew when so large a share of the rows has come or moved since. */
 #define CALIBRATE_AT 0.2f
-#define QUERIES 512
-#define BATCH 256
-
-typedef struct IvfRebalance
-{
-	OmenArena	arena;
-	uint32		lists;			/* of the old model */
-	uint32		live;			/* those of them that are not retired */
-	uint32		suits;			/* lists that suit the rows */
-	double		target;			/* rows that suit a list */
-	uint32	   *rows;			/* [lists] postings */
-	double	   *strain;			/* [lists] sum of their squared residuals */
-	uint32	   *parts;			/* [lists] 1: stays as it is, 0: merged, more: split */
-
-	/* samples of the lists to be split */
-	OmenRandom	random;
-	uint32	  **sample;			/* [lists] slots; NULL: none wanted */
-	uint32	   *seen;			/* [lists] postings so far */
-
-	/* parts, as they are found */
-	OmenByteRows fresh;
-	uint32	   *fresh_list;		/* [fresh] its number in the new model */
-
-	/* the new model, and rows on their way to it */
-	OmenByteRows centroids;
-	uint8	   *retired;		/* [lists of the new model] */
-	uint8	   *coded;			/* [lists] some record is coded relative to it */
-	OmenIvfModel model;
-	OmenByteRows model_centroids;
-	OmenAssigner assigner;		/* to the new model's lists */
-	OmenByteRows row;			/* one */
-	float	   *scratch;
-	uint8	   *posting;
-	double	   *residual_sq;	/* [lists of the new model] sums over rows moved there */
-	uint32	   *moved;			/* [lists of the new model] */
-
-	/* calibrating: where each row is, and rows on their way to the calibrator */
-	uint32	   *list_of;		/* [slots] OMEN_NO_SLOT: in none, or not known; NULL: not wanted */
-	uint64		slots;
-	OmenByteRows queries;
-	OmenCalibrator *calibrator;
-	OmenByteRows batch;
-	uint32		list[BATCH];
-	float		norm_sq[BATCH];
-	float		lift_sq[BATCH]; /* zeros */
-} IvfRebalance;
 
 static void *
 balance_alloc(IvfMaintenance *m, size_t count, size_t item_bytes)
@@ -117,8 +76,8 @@ balance_alloc(IvfMaintenance *m, size_t count, size_t item_bytes)
 	return memory;
 }
 
-static void
-balance_check(IvfMaintenance *m, OmenStatus status)
+void
+ivf_rebalance_check(IvfMaintenance *m, OmenStatus status)
 {
 	if (status != OMEN_OK)
 		index_page_report(m->index, status, "its lists could not be split");
@@ -147,7 +106,8 @@ is_strained(const IvfMaintenance *m, uint32 list)
 	const IvfRebalance *b = m->rebalance;
 	double		spread = m->model->view.start[list].spread;
 
-	return spread > 0 && b->rows[list] >= STRAINED_ROWS_MIN &&
+	/* The spread is that of rows whose first list it is; of the second ones nothing is known. */
+	return spread > 0 && !b->spilled && b->rows[list] >= STRAINED_ROWS_MIN &&
 		b->strain[list] > STRAINED_AT * spread * b->rows[list];
 }
 
@@ -182,6 +142,12 @@ choose_merges(IvfMaintenance *m)
 		b->parts[few[i].value] = 0;
 }
 
+static bool
+calibration_due(const IvfMaintenance *m)
+{
+	return m->meta.moved_share + m->rebalance->came > CALIBRATE_AT && m->model->view.calibration->queries > 0;
+}
+
 IvfBalance
 ivf_balance(IvfMaintenance *m)
 {
@@ -193,6 +159,7 @@ ivf_balance(IvfMaintenance *m)
 
 	m->rebalance = b;
 	ivf_arena_init(&b->arena, CurrentMemoryContext);
+	b->spilled = *model->spilled != 0;
 	b->lists = model->lists;
 	b->rows = balance_alloc(m, b->lists, sizeof(uint32));
 	b->strain = balance_alloc(m, b->lists, sizeof(double));
@@ -204,10 +171,10 @@ ivf_balance(IvfMaintenance *m)
 		rows += b->rows[l];
 		b->live += !omen_list_retired(model, l);
 	}
-	if (*model->spilled || m->meta.metric == OMEN_INNER_PRODUCT)
+	if (m->meta.metric == OMEN_INNER_PRODUCT)
 		return ivf_imbalance(b->rows, b->lists, b->live) > UNEVEN_AT * m->meta.imbalance ?
 			IVF_OVERTURNED : IVF_BALANCED;
-	b->suits = ivf_maintain_lists(m, rows);
+	b->suits = ivf_maintain_lists(m, rows / (1 + b->spilled));
 	b->target = Max(rows / b->suits, 1);
 	for (uint32 l = 0; l < b->lists; l++)
 		if (!omen_list_retired(model, l) && (b->rows[l] >= SPLIT_AT * b->target || is_strained(m, l)))
@@ -219,6 +186,7 @@ ivf_balance(IvfMaintenance *m)
 			moved += b->rows[l];
 			given_up++;
 		}
+	b->came = m->tail_rows / Max(rows, 1);
 	if (given_up == 0)
 		return IVF_BALANCED;
 	return moved > MOVED_MAX * rows || b->lists - b->live > b->live ? IVF_OVERTURNED : IVF_UNBALANCED;
@@ -252,8 +220,8 @@ sample_posting(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot
 }
 
 /* The record's vector relative to the mean, and all that coding it takes. */
-static OmenPoint
-point_of_record(IvfMaintenance *m, const OmenRowRecord *record, float *vector)
+OmenPoint
+ivf_rebalance_point(IvfMaintenance *m, const OmenRowRecord *record, float *vector)
 {
 	const OmenIvfModel *model = &m->model->view;
 	float		norm_sq;
@@ -266,21 +234,23 @@ point_of_record(IvfMaintenance *m, const OmenRowRecord *record, float *vector)
 	return point;
 }
 
-/* The same for the record in a slot; false when there is none. */
+/* The same for the record in a slot, and the list it is coded relative to; false when there is none. */
 static bool
-point_of_slot(IvfMaintenance *m, uint32 slot, float *vector, OmenPoint *point)
+point_of_slot(IvfMaintenance *m, uint32 slot, float *vector, OmenPoint *point, uint32 *list)
 {
 	PGAlignedBlock copy;
 	const OmenRowRecord *record = ivf_maintain_record(m, slot, &copy);
 
-	if (record != NULL)
-		*point = point_of_record(m, record, vector);
-	return record != NULL;
+	if (record == NULL)
+		return false;
+	*point = ivf_rebalance_point(m, record, vector);
+	*list = record->list;
+	return true;
 }
 
 /* Behind the others, in eight bits. */
-static void
-add_bytes(IvfMaintenance *m, OmenByteRows *rows, const OmenPoint *point)
+void
+ivf_rebalance_add_bytes(IvfMaintenance *m, OmenByteRows *rows, const OmenPoint *point)
 {
 	uint32		r = rows->count++;
 
@@ -298,10 +268,11 @@ read_sample(IvfMaintenance *m, uint32 list, OmenByteRows *rows)
 	for (uint32 i = 0; i < count; i++)
 	{
 		OmenPoint	point;
+		uint32		own;
 
 		CHECK_FOR_INTERRUPTS();
-		if (point_of_slot(m, b->sample[list][i], m->vector, &point) && !point.last)
-			add_bytes(m, rows, &point);
+		if (point_of_slot(m, b->sample[list][i], m->vector, &point, &own) && !point.last)
+			ivf_rebalance_add_bytes(m, rows, &point);
 	}
 }
 
@@ -334,19 +305,19 @@ split_list(IvfMaintenance *m, uint32 l, OmenArena *scratch)
 	OmenAssigner assigner;
 	uint32	   *list;
 
-	balance_check(m, omen_byte_rows_init(&rows, scratch, m->dim, parts * SAMPLE_PER_PART, 0));
-	balance_check(m, omen_byte_rows_init(&found, scratch, m->dim, parts, 0));
-	balance_check(m, omen_byte_rows_init(&one, scratch, m->dim, 1, 0));
+	ivf_rebalance_check(m, omen_byte_rows_init(&rows, scratch, m->dim, parts * SAMPLE_PER_PART, 0));
+	ivf_rebalance_check(m, omen_byte_rows_init(&found, scratch, m->dim, parts, 0));
+	ivf_rebalance_check(m, omen_byte_rows_init(&one, scratch, m->dim, 1, 0));
 	read_sample(m, l, &rows);
 	b->parts[l] = 1;
 	if (rows.count < parts)
 		return;
-	balance_check(m, omen_kmeans_train(&rows, &found, ITERATIONS, omen_random_next(&b->random), scratch,
+	ivf_rebalance_check(m, omen_kmeans_train(&rows, &found, ITERATIONS, omen_random_next(&b->random), scratch,
 									   &ivf_interrupts));
 	list = omen_arena_alloc(scratch, rows.count, sizeof(uint32));
-	balance_check(m, list == NULL ? OMEN_NO_MEMORY : omen_assigner_init(&assigner, scratch, &found));
+	ivf_rebalance_check(m, list == NULL ? OMEN_NO_MEMORY : omen_assigner_init(&assigner, scratch, &found));
 	omen_assigner_refresh(&assigner);
-	balance_check(m, omen_assign(&assigner, &rows, list, &ivf_interrupts));
+	ivf_rebalance_check(m, omen_assign(&assigner, &rows, list, &ivf_interrupts));
 	omen_byte_row_copy(&b->centroids, l, &one, 0);
 	if (!(mean_residual(m, &rows, &found, list) < SPLIT_GAIN * mean_residual(m, &rows, &one, NULL)))
 		return;
@@ -364,7 +335,7 @@ split_lists(IvfMaintenance *m)
 
 	for (uint32 l = 0; l < b->lists; l++)
 		parts += is_split(b, l) ? b->parts[l] : 0;
-	balance_check(m, omen_byte_rows_init(&b->fresh, &b->arena, m->dim, (uint32) parts, 0));
+	ivf_rebalance_check(m, omen_byte_rows_init(&b->fresh, &b->arena, m->dim, (uint32) parts, 0));
 	b->fresh.count = 0;
 	b->sample = balance_alloc(m, b->lists, sizeof(uint32 *));
 	b->seen = balance_alloc(m, b->lists, sizeof(uint32));
@@ -425,7 +396,7 @@ revise_model(IvfMaintenance *m)
 	OmenByteRows before = b->centroids;
 	OmenArena	scratch;
 
-	balance_check(m, omen_byte_rows_init(&b->centroids, &b->arena, m->dim, lists, 0));
+	ivf_rebalance_check(m, omen_byte_rows_init(&b->centroids, &b->arena, m->dim, lists, 0));
 	b->retired = balance_alloc(m, lists, 1);
 	for (uint32 l = 0; l < b->lists; l++)
 	{
@@ -438,7 +409,7 @@ revise_model(IvfMaintenance *m)
 		b->retired[b->fresh_list[i]] = 0;
 	}
 	ivf_arena_init(&scratch, CurrentMemoryContext);
-	balance_check(m, omen_ivf_model_revise(&b->model,
+	ivf_rebalance_check(m, omen_ivf_model_revise(&b->model,
 										   balance_alloc(m, omen_ivf_model_bytes(old->dim, lists), 1),
 										   old, &b->centroids, b->retired, &scratch));
 	omen_arena_reset(&scratch);
@@ -449,8 +420,23 @@ revise_model(IvfMaintenance *m)
 static void
 note_list(IvfRebalance *b, uint32 slot, uint32 list)
 {
-	if (b->list_of != NULL && slot < b->slots)
+	if (b->list_of == NULL || slot >= b->slots)
+		return;
+	if (b->list_of[slot] == OMEN_NO_SLOT)
 		b->list_of[slot] = list;
+	else if (b->second_of != NULL)
+		b->second_of[slot] = list;
+}
+
+static void
+put_moved(IvfMaintenance *m, const OmenPoint *point, uint32 slot, uint32 list)
+{
+	IvfRebalance *b = m->rebalance;
+
+	omen_ivf_encode_posting(&b->model, point, list, b->scratch, b->posting);
+	memcpy(b->posting + omen_posting_bytes(m->dim, m->meta.keys) - sizeof(slot), &slot, sizeof(slot));
+	note_list(b, slot, list);
+	ivf_writer_add_posting(m->writer, list, b->posting);
 }
 
 static void
@@ -458,15 +444,22 @@ move_row(IvfMaintenance *m, uint32 slot)
 {
 	IvfRebalance *b = m->rebalance;
 	uint32		list;
+	uint32		second;
 	OmenPoint	point;
 
 	CHECK_FOR_INTERRUPTS();
 	/* A deleted row's posting may as well go. */
-	if (!point_of_slot(m, slot, m->vector, &point))
+	if (!point_of_slot(m, slot, m->vector, &point, &list))
 		return;
 	b->row.count = 0;
-	add_bytes(m, &b->row, &point);
-	omen_assign(&b->assigner, &b->row, &list, NULL);
+	ivf_rebalance_add_bytes(m, &b->row, &point);
+	/* One posting stays in the list that the record is coded relative to, as long as there is that list. */
+	if (b->spilled && !b->retired[list])
+		omen_spill_second(&b->assigner, &b->row, &list, &second);
+	else if (b->spilled)
+		omen_spill_assign(&b->assigner, &b->row, &list, &second);
+	else
+		omen_assign(&b->assigner, &b->row, &list, NULL);
 	if (!point.last)
 	{
 		omen_ivf_centroid(&b->model, list, b->scratch);
@@ -474,88 +467,73 @@ move_row(IvfMaintenance *m, uint32 slot)
 									point.lost * point.lost, 0.0f);
 		b->moved[list]++;
 	}
-	omen_ivf_encode_posting(&b->model, &point, list, b->scratch, b->posting);
-	memcpy(b->posting + omen_posting_bytes(m->dim, m->meta.keys) - sizeof(slot), &slot, sizeof(slot));
-	note_list(b, slot, list);
 	ivf_writer_note_moved(m->writer, point.lost);
-	ivf_writer_add_posting(m->writer, list, b->posting);
+	put_moved(m, &point, slot, list);
+	if (b->spilled && !point.last)
+		put_moved(m, &point, slot, second);
+}
+
+static void
+copy_posting(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
+{
+	note_list(m->rebalance, slot, list);
+	ivf_writer_add_posting(m->writer, list, posting);
 }
 
 static void
 move_posting(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
 {
 	if (m->rebalance->parts[list] != 1)
-	{
 		move_row(m, slot);
-		return;
+	else
+		copy_posting(m, list, posting, slot);
+}
+
+/* Where a row's fate is noted. */
+static uint8 *
+fate_of(IvfMaintenance *m, uint32 slot)
+{
+	IvfRebalance *b = m->rebalance;
+
+	if (slot >= b->fates)
+	{
+		uint64		fates = Max((uint64) RelationGetNumberOfBlocks(m->index) * omen_rows_per_page(m->dim, m->meta.keys),
+								b->fates);
+
+		if (slot >= fates)
+			index_page_report(m->index, OMEN_CORRUPT, "a posting leads past the end");
+		b->fate = b->fate ? repalloc_huge(b->fate, fates) : MemoryContextAllocHuge(CurrentMemoryContext, fates);
+		memset(b->fate + b->fates, FATE_UNKNOWN, fates - b->fates);
+		b->fates = fates;
 	}
-	note_list(m->rebalance, slot, list);
-	ivf_writer_add_posting(m->writer, list, posting);
-}
-
-/* ---- calibrating ---- */
-
-static void
-take_query(IvfMaintenance *m, const OmenRowRecord *record)
-{
-	IvfRebalance *b = m->rebalance;
-	OmenPoint	point;
-
-	/* A few of each page. */
-	if (b->queries.count == QUERIES || b->list_of[m->slot] == OMEN_NO_SLOT || omen_random_below(&b->random, 8) != 0)
-		return;
-	point = point_of_record(m, record, m->vector);
-	if (!point.last)
-		add_bytes(m, &b->queries, &point);
+	return &b->fate[slot];
 }
 
 static void
-flush_batch(IvfRebalance *b)
+decide_fate(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
 {
-	if (b->batch.count > 0)
-		omen_calibrator_add(b->calibrator, &b->batch, b->list, NULL, b->norm_sq, b->lift_sq);
-	b->batch.count = 0;
+	uint8	   *fate = fate_of(m, slot);
+
+	*fate = Max(*fate, m->rebalance->parts[list] != 1 ? FATE_MOVES : FATE_STAYS);
 }
 
+/*
+ * With spilling.  Of a row that came meanwhile both postings are made when the
+ * first is met; where only the second came meanwhile, and to a list that is
+ * given up, the row is left with one.
+ */
 static void
-take_neighbour(IvfMaintenance *m, const OmenRowRecord *record)
+move_spilled_posting(IvfMaintenance *m, uint32 list, const uint8 *posting, uint32 slot)
 {
-	IvfRebalance *b = m->rebalance;
-	uint32		r = b->batch.count;
-	OmenPoint	point;
+	uint8	   *fate = fate_of(m, slot);
 
-	/* One inserted meanwhile is in no list yet. */
-	if (m->slot >= b->slots || b->list_of[m->slot] == OMEN_NO_SLOT)
-		return;
-	point = point_of_record(m, record, m->vector);
-	if (point.last)
-		return;
-	b->list[r] = b->list_of[m->slot];
-	b->norm_sq[r] = omen_simd->dot_f32(m->vector, m->vector, m->dim) - point.lost * point.lost;
-	add_bytes(m, &b->batch, &point);
-	if (b->batch.count == BATCH)
-		flush_batch(b);
-}
-
-/* Rows in their new lists are there: some of them are searched for among all. */
-static void
-calibrate(IvfMaintenance *m)
-{
-	IvfRebalance *b = m->rebalance;
-	BlockNumber blocks = (BlockNumber) (b->slots / omen_rows_per_page(m->dim, m->meta.keys));
-
-	balance_check(m, omen_byte_rows_init(&b->queries, &b->arena, m->dim, QUERIES, 0));
-	balance_check(m, omen_byte_rows_init(&b->batch, &b->arena, m->dim, BATCH, 0));
-	b->queries.count = b->batch.count = 0;
-	for (uint32 i = 0; i < 8 * QUERIES && b->queries.count < QUERIES && blocks > 1; i++)
-		ivf_maintain_visit_rows(m, 1 + (BlockNumber) omen_random_below(&b->random, blocks - 1), take_query);
-	balance_check(m, omen_calibrator_create(&b->calibrator, &b->arena, &b->model, &b->queries));
-	if (b->calibrator == NULL)
-		return;
-	for (BlockNumber block = 1; block < blocks; block++)
-		ivf_maintain_visit_rows(m, block, take_neighbour);
-	flush_batch(b);
-	ivf_writer_calibrate(m->writer, b->calibrator);
+	if (*fate == FATE_STAYS && m->rebalance->parts[list] == 1)
+		copy_posting(m, list, posting, slot);
+	else if (*fate == FATE_MOVES || *fate == FATE_UNKNOWN)
+	{
+		*fate = FATE_MOVED;
+		move_row(m, slot);
+	}
 }
 
 bool
@@ -564,22 +542,23 @@ ivf_rebalance(IvfMaintenance *m)
 	IvfRebalance *b = m->rebalance;
 	OmenIvfMeta meta = m->meta;
 	uint32		given_up = 0;
-	double		moved = 0;
 
-	balance_check(m, omen_byte_rows_init(&b->centroids, &b->arena, m->dim, b->lists, 0));
+	ivf_rebalance_check(m, omen_byte_rows_init(&b->centroids, &b->arena, m->dim, b->lists, 0));
 	omen_ivf_model_centroids(&m->model->view, &b->centroids);
 	split_lists(m);
 	choose_merges(m);
 	for (uint32 l = 0; l < b->lists; l++)
 		given_up += b->parts[l] != 1;
-	if (given_up == 0)
+	for (uint32 l = 0; l < b->lists; l++)
+		b->came += b->parts[l] != 1 ? (float) (b->rows[l] / (b->target * b->suits)) : 0;
+	if (given_up == 0 && !calibration_due(m))
 	{
 		ivf_maintain_rewind_tails(m);
 		return false;
 	}
 	revise_model(m);
-	balance_check(m, omen_ivf_model_assigner(&b->model, &b->arena, &b->model_centroids, &b->assigner));
-	balance_check(m, omen_byte_rows_init(&b->row, &b->arena, m->dim, 1, 0));
+	ivf_rebalance_check(m, omen_ivf_model_assigner(&b->model, &b->arena, &b->model_centroids, &b->assigner));
+	ivf_rebalance_check(m, omen_byte_rows_init(&b->row, &b->arena, m->dim, 1, 0));
 	b->scratch = balance_alloc(m, omen_ivf_encode_scratch(m->dim), sizeof(float));
 	b->posting = balance_alloc(m, omen_posting_bytes(m->dim, m->meta.keys), 1);
 	b->residual_sq = balance_alloc(m, b->model.lists, sizeof(double));
@@ -588,18 +567,26 @@ ivf_rebalance(IvfMaintenance *m)
 	meta.generation = ivf_maintain_begin_generation(m);
 	meta.last_generation = meta.generation;
 	meta.lists = b->model.lists;
-	for (uint32 l = 0; l < b->lists; l++)
-		moved += b->parts[l] != 1 ? b->rows[l] : 0;
-	meta.moved_share += (float) (moved / (b->target * b->suits));
-	if (meta.moved_share > CALIBRATE_AT && b->model.calibration->queries > 0)
+	meta.moved_share += b->came;
+	if (calibration_due(m))
 	{
 		meta.moved_share = 0;
 		b->slots = (uint64) RelationGetNumberOfBlocks(m->index) * omen_rows_per_page(m->dim, m->meta.keys);
 		b->list_of = MemoryContextAllocHuge(CurrentMemoryContext, b->slots * sizeof(uint32));
 		memset(b->list_of, 0xFF, b->slots * sizeof(uint32));
+		if (b->spilled)
+		{
+			b->second_of = MemoryContextAllocHuge(CurrentMemoryContext, b->slots * sizeof(uint32));
+			memset(b->second_of, 0xFF, b->slots * sizeof(uint32));
+		}
+	}
+	if (b->spilled)
+	{
+		m->take = decide_fate;
+		take_all(m, NULL);
 	}
 	m->writer = ivf_writer_create(m->index, MAIN_FORKNUM, RelationNeedsWAL(m->index), &b->model, &meta);
-	m->take = move_posting;
+	m->take = b->spilled ? move_spilled_posting : move_posting;
 	take_all(m, NULL);
 	for (uint32 i = 0; i < b->fresh.count; i++)
 	{
@@ -609,7 +596,7 @@ ivf_rebalance(IvfMaintenance *m)
 			b->model.start[list].spread = (float) (b->residual_sq[list] / b->moved[list]);
 	}
 	if (b->list_of != NULL)
-		calibrate(m);
+		ivf_rebalance_calibrate(m);
 	ivf_maintain_finish_generation(m, true);
 	return true;
 }

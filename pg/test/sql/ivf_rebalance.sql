@@ -108,3 +108,36 @@ SELECT tail_rows FROM vector_index_stats('moved_cosine');
 SELECT i, c.* FROM unnest('{moved_index, moved_cosine}'::regclass[]) i, vector_check(i) c;
 SELECT i, recall > 0.9 AS recall FROM unnest('{moved_index, moved_cosine}'::regclass[]) i, vector_recall(i, 60, 10);
 DROP TABLE moved;
+
+-- with a second list a row: both of its postings move
+CREATE TABLE moved (id int, kind int, v vector(16)) WITH (autovacuum_enabled = off);
+INSERT INTO moved SELECT * FROM pg_temp.rows_of(1, 1, 6000);
+CREATE INDEX moved_index ON moved USING ivf (v, kind) WITH (spill = on);
+INSERT INTO moved SELECT * FROM pg_temp.rows_of(2, 6001, 6700, 1);
+SELECT largest_list AS gathered FROM vector_index_stats('moved_index') \gset
+SELECT vector_maintain('moved_index');
+SELECT largest_list < :gathered AS scattered, tail_rows FROM vector_index_stats('moved_index');
+SELECT * FROM vector_check('moved_index');
+SELECT pg_temp.recall() >= 0.95 AS recall, pg_temp.differing(), pg_temp.all_found();
+DO $$
+BEGIN
+	FOR age IN 3 .. 8 LOOP
+		DELETE FROM moved WHERE id % 12 = age - 3;
+		INSERT INTO moved SELECT id * 12 + age - 3, kind, v FROM pg_temp.rows_of(age, 600 * age, 600 * age + 540, 3);
+		PERFORM vector_maintain('moved_index');
+	END LOOP;
+END $$;
+SELECT * FROM vector_check('moved_index');
+
+-- VACUUM with workers, which may not lock indexes to shorten them
+CREATE INDEX moved_cosine ON moved USING ivf (v vector_cosine_ops) WITH (spill = off);
+SET min_parallel_index_scan_size = 0;
+DELETE FROM moved WHERE id % 3 > 0;
+VACUUM (PARALLEL 2) moved;
+INSERT INTO moved SELECT * FROM pg_temp.rows_of(3, 200001, 204000, 2);
+DELETE FROM moved WHERE id % 3 > 0;
+VACUUM (PARALLEL 2) moved;
+RESET min_parallel_index_scan_size;
+SELECT i, c.* FROM unnest('{moved_index, moved_cosine}'::regclass[]) i, vector_check(i) c;
+SELECT pg_temp.recall() >= 0.95 AS recall, pg_temp.all_found();
+DROP TABLE moved;
