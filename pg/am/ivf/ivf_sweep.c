@@ -11,6 +11,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/xact.h"
 #include "am/ivf/ivf_am.h"
 #include "catalog/storage.h"
 #include "commands/vacuum.h"
@@ -103,7 +104,8 @@ is_free(Relation index, BlockNumber block)
 /*
  * Takes free pages off the file's end.  The lock on the whole index keeps away
  * scans, which know the file's length, and inserts, which may have taken some
- * of the pages since they were looked at: so they are looked at again.
+ * of the pages since they were looked at: so they are looked at again.  Such a
+ * lock needs a transaction's number, which VACUUM's parallel mode does not give.
  */
 static void
 cut_end(Relation index, BlockNumber used_end)
@@ -111,7 +113,7 @@ cut_end(Relation index, BlockNumber used_end)
 	BlockNumber blocks = RelationGetNumberOfBlocks(index);
 	BlockNumber end = blocks;
 
-	if (blocks - used_end < Max(CUT_PAGES_MIN, blocks / CUT_PART) ||
+	if (IsInParallelMode() || blocks - used_end < Max(CUT_PAGES_MIN, blocks / CUT_PART) ||
 		!ConditionalLockRelation(index, AccessExclusiveLock))
 		return;
 	end = blocks = RelationGetNumberOfBlocks(index);
