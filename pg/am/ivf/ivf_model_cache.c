@@ -62,12 +62,16 @@ ivf_read_meta(Relation index, OmenIvfMeta *meta)
 
 /* ---- reading a model ---- */
 
+/* Pages of a model that are asked for ahead: mostly they lie one behind another. */
+#define MODEL_AHEAD 64
+
 /* Follows the chain; false when a page is not of this generation (any more). */
 static bool
 read_chain(Relation index, const OmenIvfMeta *meta, uint8 *bytes, size_t byte_count, OmenError *err)
 {
 	BlockNumber block = meta->model_block;
 	BlockNumber blocks = RelationGetNumberOfBlocks(index);
+	BlockNumber ahead = block;
 	size_t		done = 0;
 
 	for (uint32 sequence = 0; done < byte_count; sequence++)
@@ -82,6 +86,11 @@ read_chain(Relation index, const OmenIvfMeta *meta, uint8 *bytes, size_t byte_co
 			omen_fail(err, OMEN_STALE, "its model ends early");
 			return false;
 		}
+		/* The chain has gone elsewhere. */
+		if (block >= ahead || ahead - block > MODEL_AHEAD)
+			ahead = block;
+		while (ahead < blocks && ahead - block < Min(MODEL_AHEAD, (byte_count - done) / OMEN_BODY_BYTES + 1))
+			PrefetchBuffer(index, MAIN_FORKNUM, ahead++);
 		buffer = ReadBuffer(index, block);
 		LockBuffer(buffer, BUFFER_LOCK_SHARE);
 		trailer = omen_page_trailer_const(BufferGetPage(buffer));
