@@ -107,6 +107,7 @@ SELECT id FROM waiting WHERE tenant = 2 ORDER BY v <=> pg_temp.v(2998) LIMIT 1;
 RESET work_mem;
 
 -- parallel workers, which cannot see this backend's memory
+SELECT pg_temp.v(4001) AS wanted \gset
 BEGIN;
 SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
@@ -117,7 +118,7 @@ INSERT INTO waiting VALUES (4000, 2, pg_temp.v(4000), NULL);
 CREATE FUNCTION nearest_waiting(q vector) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS
 	$$ SELECT id FROM waiting ORDER BY v <=> q LIMIT 1 $$;
 INSERT INTO waiting VALUES (4001, 3, pg_temp.v(4001), NULL);
-SELECT nearest_waiting((SELECT array_agg(sin(4001 * (j * j + 3))) FROM generate_series(1, 16) j)::vector(16));
+SELECT nearest_waiting(:'wanted');
 COMMIT;
 DROP FUNCTION nearest_waiting;
 DROP TABLE waiting;
