@@ -99,7 +99,6 @@ omen_lsa_model_save(const OmenLsaModel *model, const char *path, OmenError *err)
 	Layout		layout = layout_of(model->dim, terms, text_bytes);
 	uint8_t    *bytes = calloc(1, layout.file_bytes);
 	Header		header = {
-		.magic = MODEL_MAGIC,
 		.version = MODEL_VERSION,
 		.dim = model->dim,
 		.terms = terms,
@@ -112,6 +111,7 @@ omen_lsa_model_save(const OmenLsaModel *model, const char *path, OmenError *err)
 
 	if (bytes == NULL)
 		return omen_fail(err, OMEN_NO_MEMORY, "out of memory saving the model");
+	memcpy(header.magic, MODEL_MAGIC, sizeof(header.magic));
 	memcpy(bytes, &header, sizeof(header));
 	memcpy(bytes + layout.weight, model->weight, terms * sizeof(float));
 	memcpy(bytes + layout.term_end, model->terms.offset + 1, terms * sizeof(uint32_t));

@@ -18,7 +18,8 @@
 /* libpq takes an int; a single row may be longer than this. */
 #define SEND_BYTES_MAX ((size_t) 64 * 1024 * 1024)
 
-static const char signature[11] = "PGCOPY\n\377\r\n\0";
+/* Its last byte is the NUL. */
+static const char signature[11] = "PGCOPY\n\377\r\n";
 
 bool
 omen_copy_begin(OmenCopyWriter *writer, PGconn *connection, const char *qualified,
