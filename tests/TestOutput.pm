@@ -72,10 +72,12 @@ sub count_tap
 	elsif ($planned != $seen) { fail($result, "planned $planned tests, ran $seen"); }
 }
 
+# Since PostgreSQL 16 it speaks TAP.
 sub count_regress
 {
 	my ($result, $text) = @_;
 
+	return count_tap($result, $text) if $text =~ /^(?:not )?ok\s+\d/m;
 	foreach my $line (split /\n/, $text)
 	{
 		if ($line =~ /^(?:test)?\s*(\S+)\s+\.\.\. (ok|FAILED|failed \(ignored\))/)

@@ -29,6 +29,9 @@ foreach my $case (
 	[ 'crashed at the end', 'tap', "1..1\nok 1 - a\n", 11, '1 1 0' ],
 	[ 'regress', 'regress', "test vector                       ... ok           12 ms\n"
 		  . "     halfvec                      ... FAILED       40 ms\n", $exit_1, '1 1 0' ],
+	[ 'regress since 16', 'regress', "ok 1         - vector                                    12 ms\n"
+		  . "not ok 2     - halfvec                                   40 ms\n1..2\n# 1 of 2 tests failed.\n", $exit_1, '1 1 0' ],
+	[ 'regress since 16, cut off', 'regress', "ok 1         - vector                                    12 ms\n", 9, '1 1 0' ],
 	[ 'regress found nothing', 'regress', "initdb: error\n", $exit_1, '0 1 0' ],
 	[ 'regress ran nothing', 'regress', "All 0 tests passed.\n", 0, '0 1 0' ],
 	[ 'exit status alone', 'exit', '', 0, '1 0 0' ],
