@@ -18,8 +18,15 @@ set enable_seqscan = off;
 set enable_sort = off;
 
 -- A subquery that hangs on the Limit node has no limit itself.
-explain (costs off)
-	select cardinality(array(select id from attack order by v <-> pg_temp.query())) limit 1;
+do $$
+declare
+	line text;
+begin
+	for line in execute 'explain (costs off)
+		select cardinality(array(select id from attack order by v <-> pg_temp.query())) limit 1' loop
+		raise info '%', replace(line, ' (returns $0)', '');	-- before 17
+	end loop;
+end $$;
 select cardinality(array(select id from attack order by v <-> pg_temp.query())) limit 1;
 
 -- A volatile condition is not tested early, so the Limit needs far more rows than it says.

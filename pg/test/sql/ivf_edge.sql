@@ -13,7 +13,8 @@ BEGIN
 	RETURN 'done';
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ' ' || SQLERRM || CASE WHEN hint = '' THEN '' ELSE ' / ' || hint END;
+	-- while an index is made, 17 has no search path and names schemas
+	RETURN SQLSTATE || ' ' || replace(SQLERRM, 'public.', '') || CASE WHEN hint = '' THEN '' ELSE ' / ' || hint END;
 END $$;
 
 -- nothing, then one row, then NULLs

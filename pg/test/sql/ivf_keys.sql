@@ -154,7 +154,9 @@ SELECT conditions_tried, wrong, which FROM pg_temp.try_all(ARRAY['c_int4 > 0 AND
 
 -- what cannot be
 CREATE INDEX ON ivf_keys USING ivf (c_int4, v);
+\set VERBOSITY sqlstate
 CREATE INDEX ON ivf_keys USING ivf (v, (v::vector(8)));
+\set VERBOSITY default
 CREATE INDEX ON ivf_keys USING ivf (v, id) INCLUDE (c_int4);
 CREATE INDEX ON ivf_keys USING ivf (v, (c_int4::regclass));
 CREATE TABLE ivf_keys_wide (v vector(16000), a int, b int, c int, d int, e int, f int, g int, h int, i int, j int, k int, l int, m int, n int);

@@ -36,8 +36,9 @@ INSERT INTO items
 INSERT INTO items SELECT 20000 + 2 * i + id % 2, v FROM items, generate_series(1, 300) i WHERE id IN (7, 8);
 DELETE FROM items WHERE id % 50 = 1;
 VACUUM ANALYZE items;
+-- since 17 no search path finds the operator while an index is made
 CREATE FUNCTION careful(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
-	'BEGIN IF v IS NOT NULL AND (v <-> v) <> 0 THEN RAISE ''never''; END IF; RETURN v; END';
+	'BEGIN IF v IS NOT NULL AND (v OPERATOR(public.<->) v) <> 0 THEN RAISE ''never''; END IF; RETURN v; END';
 CREATE FUNCTION bad_in_worker(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
 	'BEGIN IF EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = pg_backend_pid() AND backend_type = ''parallel worker'')
 	THEN RAISE ''a worker failed''; END IF; RETURN v; END';

@@ -68,7 +68,6 @@ my $new = PostgreSQL::Test::Cluster->new('new');
 my $bin = $new->config_data('--bindir');
 $new->init(extra => ['--data-checksums']);
 $new->append_conf('postgresql.conf', "fsync = off\nlog_statement = none\nautovacuum = off\n");
-chdir $PostgreSQL::Test::Utils::tmp_check;
 command_ok([ "$bin/pg_upgrade", '--no-sync', '-d', $old->data_dir, '-D', $new->data_dir, '-b', $bin, '-B', $bin,
 		'-s', $new->host, '-p', $old->port, '-P', $new->port ], 'pg_upgrade');
 $new->start;

@@ -33,8 +33,9 @@ INSERT INTO items
 	FROM generate_series(1, 12000) i;
 DELETE FROM items WHERE id % 50 = 1;
 VACUUM ANALYZE items;
+-- since 17 no search path finds the operator while an index is made
 CREATE FUNCTION careful(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
-	'BEGIN IF v IS NOT NULL AND (v <-> v) <> 0 THEN RAISE ''never''; END IF; RETURN v; END';
+	'BEGIN IF v IS NOT NULL AND (v OPERATOR(public.<->) v) <> 0 THEN RAISE ''never''; END IF; RETURN v; END';
 CREATE FUNCTION bad_in_worker(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS
 	'BEGIN IF pg_catalog.current_setting(''application_name'') = ''none'' THEN RETURN NULL; END IF;
 	IF EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = pg_backend_pid() AND backend_type = ''parallel worker'')
