@@ -19,7 +19,7 @@ export PG_VERSION JOBS BENCH_PEER
 B := $(CURDIR)/build
 PRIVATE_PG_CONFIG := $(B)/lib/postgresql/$(PG_VERSION)/bin/pg_config
 
-.PHONY: build run test test-clients torture bench fuzz coverage check-layers check-format \
+.PHONY: build run test test-clients test-pg17 test-pg18 torture bench fuzz coverage check-layers check-format \
 	install deps clean help
 
 ## build: (the default) everything into build/: build/bin/omendb and its own PostgreSQL
@@ -33,7 +33,7 @@ run: build
 ## run ONCE=1: the same, but stop after the answers
 ## test: build and run every test (under 20 minutes on 2 cores)
 test: build
-	@tools/install_packages.sh test
+	@tools/install_packages.sh test neon
 	@tests/run $(B)
 
 ## test-clients: pgvector's clients in seven languages, unmodified, against a server of ours
@@ -41,9 +41,13 @@ test-clients: build
 	@tools/install_packages.sh test clients
 	@RUN_CLIENTS=1 tests/run $(B) ^tests/clients/
 
+## test-pg17, test-pg18: the extension's tests on PostgreSQL 17 or 18, in a Debian made for it (as root)
+test-pg17 test-pg18: build
+	@tools/test_in_debian.sh $(B) $(@:test-pg%=%) '$(TESTS)'
+
 ## torture: make test with the long tests, as before a release
 torture: build
-	@tools/install_packages.sh test
+	@tools/install_packages.sh test neon
 	@RUN_TORTURE=1 tests/run $(B)
 
 ## bench BENCH_PEER="host=..." BENCH_ARGS="...": micro-benchmarks, then bench/run (see bench/run --help)

@@ -2,7 +2,7 @@
 #
 # install_packages.sh - install what a task needs and the machine lacks.
 #
-#   tools/install_packages.sh GROUP...     groups: build test clients coverage fuzz bench
+#   tools/install_packages.sh GROUP...     the groups are in packages() below
 #
 # The usual case, nothing missing, must cost next to nothing: it runs before
 # every build.  What is missing is named with its reason before anything
@@ -33,6 +33,7 @@ packages()
 	cat <<-EOF
 	build gcc the C compiler
 	build libc6-dev the C library's headers
+	build make runs PostgreSQL's way of building extensions
 	build meson sets up the build of everything but the extension
 	build ninja-build runs that build
 	build pkg-config finds the libraries to link
@@ -48,10 +49,10 @@ packages()
 	test libcmocka-dev unit tests in C
 	test perl runs the tests and adds them up
 	test libipc-run-perl PostgreSQL's own test modules need it
-	test gcc-aarch64-linux-gnu builds the ARM kernels
-	test libc6-dev-arm64-cross and their C library
-	test qemu-user runs them here
 	test python3-venv runs the clients of Python apart from the system's
+	neon gcc-aarch64-linux-gnu builds the ARM kernels
+	neon libc6-dev-arm64-cross and their C library
+	neon qemu-user runs them here
 	clients ruby runs the client of Ruby
 	clients ruby-pg PostgreSQL's driver for it
 	clients ruby-sequel and an ORM over that
@@ -59,7 +60,15 @@ packages()
 	fuzz clang-14 compiles the fuzz targets
 	fuzz libclang-rt-14-dev the fuzzer and the sanitizers to link
 	bench python3-matplotlib draws the plots of bench/run
+	debian debootstrap makes a root folder with another release of Debian
+	adopt postgresql-$pg-pgvector a database to be adopted
+	upgrade postgresql-$pg a server to be upgraded
 	EOF
+}
+
+groups()
+{
+	packages | cut -d ' ' -f 1 | uniq | paste -s -d ' '
 }
 
 wanted()
@@ -150,7 +159,7 @@ main()
 	fi
 	if (($# == 0))
 	then
-		fail "which packages?  Name one or more of: build test clients coverage fuzz bench"
+		fail "which packages?  Name one or more of: $(groups)"
 	fi
 	while read -r package why
 	do
@@ -159,7 +168,7 @@ main()
 	done < <(wanted "$@")
 	if ((${#names[@]} == 0))
 	then
-		fail "no such group of packages: $*.  There are: build test clients coverage fuzz bench"
+		fail "no such group of packages: $*.  There are: $(groups)"
 	fi
 	if ! command -v dpkg-query >/dev/null
 	then
