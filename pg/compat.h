@@ -86,6 +86,16 @@
 #define OMEN_OWNS_RELATION(oid, role) pg_class_ownercheck(oid, role)
 #endif
 
+/*
+ * Keeps the planner from an index path whose cost is endless, also where a
+ * setting disables all others: since 18 fewer disabled nodes come before costs.
+ */
+#if PG_VERSION_NUM >= 180000
+#define OMEN_NEVER_TAKE(index_path) ((index_path)->path.disabled_nodes = 1000)
+#else
+#define OMEN_NEVER_TAKE(index_path) ((void) 0)
+#endif
+
 /* An index scan with nothing but one ORDER BY. */
 #if PG_VERSION_NUM >= 180000
 #define OMEN_BEGIN_ORDERED_SCAN(table, index, snapshot) index_beginscan(table, index, snapshot, NULL, 0, 1)

@@ -46,6 +46,7 @@ hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	if (path->indexorderbys == NIL || foreign_index_path(path))
 	{
 		*startup = *total = COST_NEVER;
+		OMEN_NEVER_TAKE(path);
 		return;
 	}
 	*startup = Min(rows, nodes) * COST_NODE + Min(rows, FETCHES) * COST_FETCH;

@@ -194,7 +194,9 @@ ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	{
 		/* Good for nothing but distances. */
 		*startup = *total = COST_NEVER;
-		if (conditions.range)
+		if (!conditions.range)
+			OMEN_NEVER_TAKE(path);
+		else
 		{
 			*startup = (START_UNITS + (lists + rows) * RANGE_CODE_UNITS) * cpu_operator_cost;
 			*total = *startup + Min(rows, rows * *selectivity * RANGE_RECORDS) * RECORD_UNITS * cpu_operator_cost;

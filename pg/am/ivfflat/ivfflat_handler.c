@@ -83,6 +83,7 @@ ivfflat_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	if (path->indexorderbys == NIL || foreign_index_path(path))
 	{
 		*startup = *total = COST_NEVER;
+		OMEN_NEVER_TAKE(path);
 		return;
 	}
 	if (!info->hypothetical)
