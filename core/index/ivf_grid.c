@@ -91,11 +91,13 @@ typedef struct Grid
 	uint32_t	neighbours;
 } Grid;
 
-/* Which of the calibrator's queries count. */
+/* Which of the calibrator's queries count, and for which of omen_calibration_ks. */
 typedef struct Asked
 {
 	uint32_t	first;
 	uint32_t	count;
+	uint32_t	first_k;
+	uint32_t	end_k;
 	OmenKeyed  *nearest;		/* [count] out: how far each is from its nearest list; NULL: not wanted */
 } Asked;
 
@@ -438,7 +440,7 @@ choose(const Grid *grid, float level, uint32_t *choice, uint32_t *z_of_choice)
 	return least / fmax(grid->queries, 1);
 }
 
-/* Counts everything: grids[OMEN_CALIBRATION_KS], or NULL when out of memory. */
+/* Counts what is asked for: grids[OMEN_CALIBRATION_KS], the others empty, or NULL when out of memory. */
 static Grid *
 make_grids(OmenCalibrator *calibrator, Asked asked, const OmenIvfModel *model, int spilled, const Steps *steps,
 		   OmenArena *scratch)
@@ -457,7 +459,7 @@ make_grids(OmenCalibrator *calibrator, Asked asked, const OmenIvfModel *model, i
 		at.heap == NULL || omen_code_query_init(&at.code, scratch, model->dim_padded) != OMEN_OK ||
 		omen_ranking_init(&at.ranking, scratch, model) != OMEN_OK)
 		return NULL;
-	for (uint32_t s = 0; s < OMEN_CALIBRATION_KS; s++)
+	for (uint32_t s = asked.first_k; s < asked.end_k; s++)
 	{
 		size_t		some = omen_calibration_ks[s] > OMEN_NEIGHBOURS ?
 			asked.count / OMEN_NEIGHBOURS_MANY_EVERY + 1 : asked.count;
@@ -473,15 +475,15 @@ make_grids(OmenCalibrator *calibrator, Asked asked, const OmenIvfModel *model, i
 		rank_query(calibrator, q, model, &at);
 		if (asked.nearest != NULL)
 			asked.nearest[q - asked.first].key = at.ranking.ranks[0].distance;
-		for (uint32_t s = 0; s < OMEN_CALIBRATION_KS; s++)
+		for (uint32_t s = asked.first_k; s < asked.end_k; s++)
 			note_z(calibrator, q, model, &at, omen_calibration_ks[s], &grids[s]);
 	}
-	for (uint32_t s = 0; s < OMEN_CALIBRATION_KS; s++)
+	for (uint32_t s = asked.first_k; s < asked.end_k; s++)
 		make_z_steps(&grids[s]);
 	for (uint32_t q = asked.first; q < asked.first + asked.count; q++)
 	{
 		rank_query(calibrator, q, model, &at);
-		for (uint32_t s = 0; s < OMEN_CALIBRATION_KS; s++)
+		for (uint32_t s = asked.first_k; s < asked.end_k; s++)
 			if (nearest_of(calibrator, q, omen_calibration_ks[s]) != NULL)
 				count_choices(calibrator, q, model, &at, omen_calibration_ks[s], steps, cells, &grids[s]);
 	}
@@ -540,7 +542,7 @@ omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenAren
 {
 	OmenCalibration *out = model->calibration;
 	uint32_t	own = calibrator->own;
-	Asked		asked = {0, own, omen_arena_zero(scratch, own, sizeof(OmenKeyed))};
+	Asked		asked = {0, own, 0, OMEN_CALIBRATION_KS, omen_arena_zero(scratch, own, sizeof(OmenKeyed))};
 	Steps		steps;
 	Grid	   *grids;
 
@@ -554,7 +556,8 @@ omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenAren
 	fill_efforts(grids, &steps, model->lists, &out->own);
 	omen_sort_keyed(asked.nearest, own);
 	out->strange = asked.nearest[(uint32_t) (STRANGE_FROM * (own - 1))].key;
-	grids = make_grids(calibrator, (Asked) {own, calibrator->queries.count - own, NULL}, model, 1, &steps, scratch);
+	asked = (Asked) {own, calibrator->queries.count - own, 0, OMEN_CALIBRATION_KS, NULL};
+	grids = make_grids(calibrator, asked, model, 1, &steps, scratch);
 	if (grids == NULL)
 		return OMEN_NO_MEMORY;
 	fill_efforts(grids, &steps, model->lists, &out->strangers);
@@ -574,11 +577,11 @@ omen_calibrator_cost(OmenCalibrator *calibrator, OmenIvfModel *model, int spille
 
 	make_steps(&steps, model->lists);
 	model->calibration->spread = mean_spread(model);
-	grids = make_grids(calibrator, (Asked) {0, calibrator->own, NULL}, model, spilled, &steps, scratch);
-	if (grids == NULL)
-		return OMEN_NO_MEMORY;
 	while (s + 1 < OMEN_CALIBRATION_KS && omen_calibration_ks[s] < k)
 		s++;
+	grids = make_grids(calibrator, (Asked) {0, calibrator->own, s, s + 1, NULL}, model, spilled, &steps, scratch);
+	if (grids == NULL)
+		return OMEN_NO_MEMORY;
 	*cost = choose(&grids[s], level, &choice, &z);
 	return OMEN_OK;
 }
