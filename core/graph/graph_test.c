@@ -64,6 +64,7 @@ typedef struct TestGraph
 } TestGraph;
 
 /* Numbers of nodes need not begin at 0. */
+#define TRIALS 5
 #define FIRST 1000
 #define REGION_BYTES (4 << 20)
 
@@ -274,13 +275,12 @@ take_out_dead(TestGraph *graph)
 			set_state(graph, i, OMEN_NODE_FREE);
 }
 
-static void
-test_churn_keeps_recall(void **state)
+/* Recall of a graph whose nodes were all replaced, a tenth a round, less that of a new one. */
+static double
+loss_by_churn(OmenRandom *random)
 {
-	OmenRandom	random = {seed};
-	uint32_t	base = 3000;
-	uint32_t	rounds = 10;
-	float	   *rows = random_rows(base * 2 + 100, DIM, 40, &random);
+	uint32_t	base = 2000;
+	float	   *rows = random_rows(base * 2 + 400, DIM, 40, random);
 	const float *queries = rows + (size_t) base * 2 * DIM;
 	TestGraph	graph;
 	TestGraph	fresh;
@@ -288,7 +288,7 @@ test_churn_keeps_recall(void **state)
 	double		anew;
 
 	build_graph(&graph, rows, base);
-	for (uint32_t round = 0; round < rounds; round++)
+	for (uint32_t round = 0; round < 10; round++)
 	{
 		for (uint32_t i = 0; i < base / 10; i++)
 			set_state(&graph, round * (base / 10) + i, OMEN_NODE_DEAD);
@@ -304,13 +304,26 @@ test_churn_keeps_recall(void **state)
 		}
 	}
 	build_graph(&fresh, rows + (size_t) base * DIM, base);
-	churned = recall(&graph, queries, 100, 40);
-	anew = recall(&fresh, queries, 100, 40);
+	churned = recall(&graph, queries, 400, 12);
+	anew = recall(&fresh, queries, 400, 12);
 	printf("# recall after churn %.4f, of a new graph %.4f\n", churned, anew);
-	assert_true(churned > anew - 0.01);
 	omen_arena_reset(&graph.arena);
 	omen_arena_reset(&fresh.arena);
 	free(rows);
+	return anew - churned;
+}
+
+/* Two new graphs differ by 0.003 or so, hence several. */
+static void
+test_churn_keeps_recall(void **state)
+{
+	OmenRandom	random = {seed};
+	double		loss = 0.0;
+
+	for (int trial = 0; trial < TRIALS; trial++)
+		loss += loss_by_churn(&random) / TRIALS;
+	printf("# lost on average %.4f\n", loss);
+	assert_true(loss < 0.005);
 }
 
 static void
