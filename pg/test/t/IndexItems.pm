@@ -162,7 +162,7 @@ sub index_is_right
 	is($node->safe_psql('postgres', "SELECT * FROM vector_check('items_index')"), '', "$what: nothing is wrong with any page")
 	  if $am eq 'ivf';
 	my $recall = $node->safe_psql('postgres',
-		'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT items_recall(60); COMMIT');
+		'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT items_recall(150); COMMIT');
 
 	note("$what: recall $recall");
 	return cmp_ok($recall, '>=', $recall_min // 0.85, "$what: and the nearest first ($exact)") && $good;
