@@ -117,6 +117,10 @@ INSERT INTO moved SELECT * FROM pg_temp.rows_of(2, 6001, 6700, 1);
 SELECT largest_list AS gathered FROM vector_index_stats('moved_index') \gset
 SELECT vector_maintain('moved_index');
 SELECT largest_list < :gathered AS scattered, tail_rows FROM vector_index_stats('moved_index');
+CREATE INDEX moved_new ON moved USING ivf (v, kind) WITH (spill = on);
+SELECT a.packed_bytes > 0.94 * b.packed_bytes AS both_postings
+FROM vector_index_stats('moved_index') a, vector_index_stats('moved_new') b;
+DROP INDEX moved_new;
 SELECT * FROM vector_check('moved_index');
 SELECT pg_temp.recall() >= 0.95 AS recall, pg_temp.differing(), pg_temp.all_found();
 DO $$
