@@ -33,7 +33,7 @@ omen_search_expect(OmenIvfSearch *search, uint32_t list)
 
 	if (search->store.expect == NULL)
 		return;
-	if (search->filter.count > 0)
+	if (search->filter.count > 0 && !search->sifted)
 	{
 		expect_keys(search, list);
 		/* Codes are read of lists with a row that passes: of most, so far? */

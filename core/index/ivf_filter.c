@@ -7,7 +7,8 @@
  * But the share near the query may be another than farther away: with the rows
  * that pass all on the other side of the table, going by it would end too
  * early.  So the search goes on without news for as many lists again as it has
- * looked at, and with a wider stop threshold where all of them are far.  Lists
+ * looked at, and once it has looked at some it goes by the odds of what it would
+ * miss, as those show (ivf_odds.c).  Lists
  * that the digests of keys rule out (ivf_digest.c) are no lists to it, nor their
  * rows rows.
  *
@@ -84,40 +85,106 @@ bits_set(uint32_t mask)
 	return ((mask + (mask >> 4)) & 0x0F0F0F0F) * 0x01010101 >> 24;
 }
 
-OmenStatus
-omen_ivf_test_list(OmenIvfSearch *search, uint32_t list, uint32_t *passed)
+static inline uint32_t
+packed_blocks(const OmenIvfModel *model, uint32_t list)
+{
+	return (model->start[list].count + OMEN_BLOCK_CODES - 1) / OMEN_BLOCK_CODES;
+}
+
+/* Tests a list's keys; returns by *passed how many postings meet the filter. */
+static OmenStatus
+test_keys(OmenIvfSearch *search, LaneReader *reader, uint32_t list, uint32_t *masks, uint32_t *passed)
 {
 	const OmenIvfModel *model = search->model;
 	const OmenFilter *filter = &search->filter;
-	uint32_t	count = model->start[list].count;
-	uint32_t	blocks = (count + OMEN_BLOCK_CODES - 1) / OMEN_BLOCK_CODES;
+	uint32_t	left = model->start[list].count;
 	uint64_t	lane = (uint64_t) model->key_start[list] * model->keys;
-	LaneReader	reader = {NULL};
-	OmenStatus	status = room_for_masks(search, blocks);
 
 	*passed = 0;
-	if (status != OMEN_OK)
-		return status;
-	for (uint32_t b = 0; b < blocks; b++, lane += model->keys)
+	for (; left > 0; left -= left < OMEN_BLOCK_CODES ? left : OMEN_BLOCK_CODES, lane += model->keys)
 	{
-		uint32_t	left = count - b * OMEN_BLOCK_CODES;
 		uint32_t	mask = left < OMEN_BLOCK_CODES ? (1u << left) - 1 : UINT32_MAX;
 
 		for (uint32_t c = 0; c < filter->count && mask != 0; c++)
 		{
-			const uint64_t *keys = read_lane(search, &reader, lane + filter->conditions[c].column);
+			const uint64_t *keys = read_lane(search, reader, lane + filter->conditions[c].column);
 
 			if (keys == NULL)
 				return search->error.status;
 			mask &= omen_condition_mask(&filter->conditions[c], keys);
 		}
-		search->masks[b] = mask;
+		*masks++ = mask;
 		*passed += bits_set(mask);
 	}
-	release_lanes(search, &reader);
-	search->stats.keys_tested += count;
-	search->stats.keys_passed += *passed;
 	return OMEN_OK;
+}
+
+OmenStatus
+omen_ivf_test_list(OmenIvfSearch *search, uint32_t list, const uint32_t **masks)
+{
+	uint32_t	blocks = packed_blocks(search->model, list);
+	uint32_t	passed = 0;
+	OmenStatus	status = OMEN_OK;
+
+	if (search->sifted)
+	{
+		*masks = search->masks + search->model->key_start[list];
+		for (uint32_t b = 0; b < blocks; b++)
+			passed += bits_set((*masks)[b]);
+	}
+	else
+	{
+		LaneReader	reader = {NULL};
+
+		status = room_for_masks(search, blocks);
+		if (status == OMEN_OK)
+			status = test_keys(search, &reader, list, search->masks, &passed);
+		release_lanes(search, &reader);
+		*masks = search->masks;
+	}
+	search->stats.keys_tested += search->model->start[list].count;
+	search->stats.keys_passed += passed;
+	if (passed == 0)
+		*masks = NULL;
+	return status;
+}
+
+/* What a list looked at out of turn costs besides its keys, in blocks of keys in turn. */
+#define OUT_OF_TURN 32
+/* Not unless, so far, at most one row in so many lists has passed. */
+#define SIFT_LISTS 4
+
+OmenStatus
+omen_ivf_sift(OmenIvfSearch *search, uint32_t done)
+{
+	const OmenIvfModel *model = search->model;
+	LaneReader	reader = {NULL};
+	OmenStatus	status = OMEN_OK;
+	uint32_t	blocks;
+
+	if (search->filter.count == 0)
+		return OMEN_OK;
+	blocks = model->key_start[model->lists - 1] + packed_blocks(model, model->lists - 1);
+	/* As many as were looked at are expected to be looked at still, most of them for nothing. */
+	if (search->sifted || search->scan_max > 0 ||
+		search->stats.keys_passed * SIFT_LISTS > search->stats.lists_probed ||
+		done * ((double) blocks / model->lists + OUT_OF_TURN) < (double) blocks)
+		return OMEN_OK;
+	status = room_for_masks(search, blocks);
+	for (uint32_t l = 0; l < model->lists && status == OMEN_OK; l++)
+		if (search->possible[l])
+		{
+			uint32_t	passed;
+
+			status = test_keys(search, &reader, l, search->masks + model->key_start[l], &passed);
+			/* With tails a list is looked at all the same. */
+			search->possible[l] = passed > 0 || search->meta.has_tails;
+		}
+	release_lanes(search, &reader);
+	search->sifted = status == OMEN_OK;
+	if (search->sifted && !search->meta.has_tails)
+		search->stats.keys_spared += omen_ranking_drop(&search->ranking, model, done, search->possible);
+	return status;
 }
 
 int
@@ -153,11 +220,10 @@ omen_ivf_leave_out_lists(OmenIvfSearch *search)
 
 /*
  * A query farther from all lists that have rows for it than rows are from
- * their own: neighbours of such a stranger lie more scattered, and it gets a
- * wider stop threshold, by so much when it is twice as far or more.  Without,
- * 0.87 of the true ten were found of rows that begin far away.
+ * their own: neighbours of such a stranger lie scattered, and until the odds
+ * are known it skips next to nothing, nothing at all when it is twice as far.
  */
-#define SCATTER_Z 0.1f
+#define SCATTER_Z 1.0f
 #define STRANGE_FROM 1.2f
 /* At least this is added where a tenth or more pass: few lists are looked at then, and a few more cost little. */
 #define WIDE_SHARE 0.1
@@ -174,7 +240,7 @@ strangeness(const OmenIvfSearch *search)
 }
 
 OmenIvfEffort
-omen_ivf_filter_effort(const OmenIvfSearch *search, uint32_t k, uint32_t done)
+omen_ivf_filter_effort(OmenIvfSearch *search, uint32_t k, uint32_t done)
 {
 	const OmenFilter *filter = &search->filter;
 	double		share = (search->stats.keys_passed + 1.0) / (search->stats.keys_tested + 1.0);
@@ -188,6 +254,10 @@ omen_ivf_filter_effort(const OmenIvfSearch *search, uint32_t k, uint32_t done)
 		fmaxf(SCATTER_Z * strangeness(search), share >= WIDE_SHARE ? WIDE_Z : 0);
 	effort.reach = fmaxf(effort.reach, least.reach);
 	if (effort.patience > 0)
+	{
 		effort.patience = (effort.patience > least.patience ? effort.patience : least.patience) + done;
+		if (omen_ivf_judge(search, done, share))
+			effort.stop_z = search->odds.stop_z;
+	}
 	return effort;
 }

@@ -68,6 +68,29 @@ omen_ranking_only(OmenRanking *ranking, const OmenIvfModel *model, const uint8_t
 	}
 }
 
+uint64_t
+omen_ranking_drop(OmenRanking *ranking, const OmenIvfModel *model, uint32_t from, const uint8_t *wanted)
+{
+	uint32_t	kept = from;
+	uint64_t	postings = 0;
+
+	for (uint32_t r = from; r < ranking->ready; r++)
+	{
+		ranking->ranks[kept] = ranking->ranks[r];
+		kept += wanted[ranking->ranks[r].list];
+		postings += wanted[ranking->ranks[r].list] ? 0 : model->start[ranking->ranks[r].list].count;
+	}
+	ranking->count = ranking->ready = kept;
+	for (uint32_t l = 0; l < model->lists; l++)
+		if (ranking->coarse[l] != TAKEN)
+		{
+			ranking->coarse[l] = wanted[l] ? ranking->coarse[l] : TAKEN;
+			ranking->count += wanted[l];
+			postings += wanted[l] ? 0 : model->start[l].count;
+		}
+	return postings;
+}
+
 float
 omen_ranking_distance(const OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query,
 					  uint32_t list)
@@ -114,9 +137,9 @@ gather(OmenRanking *ranking, uint32_t lists, float limit)
 	return count;
 }
 
-void
-omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query,
-					uint32_t want)
+/* Measures the nearest of those left, so that `want` are ready, in no order. */
+static void
+measure_more(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query, uint32_t want)
 {
 	OmenListRank *fresh = ranking->ranks + ranking->ready;
 	uint32_t	left = ranking->count - ranking->ready;
@@ -136,8 +159,17 @@ omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenC
 		fresh[i].distance = omen_ranking_distance(ranking, model, query, fresh[i].list);
 		ranking->coarse[fresh[i].list] = TAKEN;
 	}
-	omen_sort_keyed((OmenKeyed *) fresh, take);
 	ranking->ready += take;
+}
+
+void
+omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query,
+					uint32_t want)
+{
+	uint32_t	ready = ranking->ready;
+
+	measure_more(ranking, model, query, want);
+	omen_sort_keyed((OmenKeyed *) ranking->ranks + ready, ranking->ready - ready);
 }
 
 void
@@ -147,7 +179,8 @@ omen_ranking_ahead(OmenRanking *ranking, const OmenIvfModel *model, const OmenCo
 	uint32_t	ready = ranking->ready;
 
 	want = want < ranking->count ? want : ranking->count;
-	omen_ranking_extend(ranking, model, query, want + want / 8 + LISTS_AHEAD);
-	if (ready > from && ranking->ready > ready)
+	measure_more(ranking, model, query, want + want / 8 + LISTS_AHEAD);
+	from = from < ready ? from : ready;
+	if (ranking->ready > ready)
 		omen_sort_keyed((OmenKeyed *) ranking->ranks + from, ranking->ready - from);
 }

@@ -24,7 +24,8 @@
 typedef struct ListView
 {
 	uint32_t	list;
-	float		gap_sq;			/* |q - c|^2, the lift left out */
+	float		distance;		/* |q - c|^2 */
+	float		gap_sq;			/* the lift left out */
 	float		gap_error;		/* epsilon x |q - c|: what a unit of a code's error costs */
 } ListView;
 
@@ -79,6 +80,7 @@ omen_ivf_search_begin(OmenIvfSearch *search)
 	omen_ranking_begin(&search->ranking, search->model, &search->query);
 	memset(&search->stats, 0, sizeof(search->stats));
 	search->stopped = 0;
+	search->sifted = 0;
 	if (search->filter.count > 0)
 		omen_ivf_leave_out_lists(search);
 }
@@ -89,7 +91,7 @@ view_list(const OmenIvfSearch *search, uint32_t list, float distance)
 	float		gap_sq = distance - search->model->extra_sq[list];
 
 	gap_sq = gap_sq > 0 ? gap_sq : 0.0f;
-	return (ListView) {list, gap_sq, search->epsilon * sqrtf(gap_sq)};
+	return (ListView) {list, distance, gap_sq, search->epsilon * sqrtf(gap_sq)};
 }
 
 /* The k-th best estimate so far: what a row must beat. */
@@ -147,6 +149,8 @@ note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, ui
 	}
 	if (count < OMEN_BLOCK_CODES)
 		mask &= (1u << count) - 1;
+	if (search->filter.count > 0)
+		omen_ivf_note_angles(search, view->distance, search->model->start[view->list].spread, estimate, lower, mask);
 	for (; mask != 0; mask &= mask - 1)
 	{
 		uint32_t	i = (uint32_t) __builtin_ctz(mask);
@@ -236,14 +240,14 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 	PackedReader reader = {NULL};
 	OmenPackedPlace place = start->place;
 	OmenStatus	status = OMEN_OK;
-	uint32_t	passed;
+	const uint32_t *masks = NULL;
 
 	if (search->filter.count > 0)
 	{
 		if (search->range == NULL && !search->possible[view->list])
 			return OMEN_OK;
-		status = omen_ivf_test_list(search, view->list, &passed);
-		if (status != OMEN_OK || passed == 0)
+		status = omen_ivf_test_list(search, view->list, &masks);
+		if (status != OMEN_OK || masks == NULL)
 			return status;
 	}
 	for (uint32_t done = 0; done < start->count && status == OMEN_OK;)
@@ -256,7 +260,7 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 		uint16_t	error[OMEN_BLOCK_CODES];
 		uint32_t	slot[OMEN_BLOCK_CODES];
 		const uint8_t *factors;
-		uint32_t	mask = search->filter.count > 0 ? search->masks[done / OMEN_BLOCK_CODES] : UINT32_MAX;
+		uint32_t	mask = masks != NULL ? masks[done / OMEN_BLOCK_CODES] : UINT32_MAX;
 
 		if (mask == 0)
 		{
@@ -591,6 +595,9 @@ scanned_enough(OmenIvfSearch *search)
 	return search->stopped;
 }
 
+/* With the odds of what is missed known, so many lists in a row that are not worth a look end a search. */
+#define NONE_LEFT 16
+
 /* Where a search is: what it was told, and what has come of it. */
 typedef struct Progress
 {
@@ -599,6 +606,7 @@ typedef struct Progress
 	float		reach;			/* how far lists may be for the effort's */
 	uint32_t	last;			/* the list with the latest news */
 	uint32_t	news;			/* since */
+	uint32_t	tried;			/* the latest list that was looked at */
 	uint32_t	look;			/* with a filter: the list to think again at */
 } Progress;
 
@@ -627,10 +635,12 @@ is_over(OmenIvfSearch *search, Progress *at, uint32_t k, uint32_t i)
 			at->probes = lists;
 		at->look = i + i / 4 + OMEN_LISTS_SURE;
 	}
-	if (i >= at->probes || scanned_enough(search))
+	if (i >= at->probes || i >= lists || scanned_enough(search))
 		return 1;
 	if (i + i / 8 + 1 > search->ranking.ready && search->ranking.ready < lists)
 		omen_ranking_ahead(&search->ranking, search->model, &search->query, i, i * 2);
+	if (search->odds.lists > 0 && i - at->tried > NONE_LEFT + i / 8)
+		return 1;
 	return at->effort.patience > 0 && i >= OMEN_LISTS_SURE && limit(search) < INFINITY &&
 		i >= omen_ivf_end(at->last, at->effort.patience) && search->ranking.ranks[i].distance > at->reach;
 }
@@ -644,6 +654,7 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 
 	search->hit_count = 0;
 	search->nearest_count = 0;
+	memset(&search->odds, 0, sizeof(search->odds));
 	omen_slot_set_empty(&search->read);
 	if (k > search->nearest_room && k != OMEN_K_ALL)
 	{
@@ -671,15 +682,16 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 			(search->filter.count == 0 || !hopeless(search, rank + 1, at.effort.stop_z)))
 			omen_search_expect(search, rank[1].list);
 		search->entered = 0;
+		at.tried = i;
 		status = omen_search_list(search, rank->list, rank->distance);
-		if (status == OMEN_OK)
-			status = read_scanned(search, &view);
+		status = status == OMEN_OK ? read_scanned(search, &view) : status;
 		at.news += search->entered;
 		if (at.news >= omen_ivf_news(k))
 		{
 			at.last = i;
 			at.news = 0;
 		}
+		status = status == OMEN_OK ? omen_ivf_sift(search, i + 1) : status;
 	}
 	search->all_found = at.probes >= search->ranking.count && !search->stopped && limit(search) == INFINITY;
 	if (status == OMEN_OK)

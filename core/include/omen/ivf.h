@@ -264,6 +264,9 @@ void		omen_ranking_begin(OmenRanking *ranking, const OmenIvfModel *model, const 
 /* Leaves out the lists that are not wanted[list], before any is made ready. */
 void		omen_ranking_only(OmenRanking *ranking, const OmenIvfModel *model, const uint8_t *wanted);
 
+/* The same for those behind the first `from` alone; returns how many postings the lists left out have. */
+uint64_t	omen_ranking_drop(OmenRanking *ranking, const OmenIvfModel *model, uint32_t from, const uint8_t *wanted);
+
 /* Makes at least `want` lists ready (or all there are). */
 void		omen_ranking_extend(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query,
 								uint32_t want);
@@ -420,6 +423,16 @@ void		omen_slot_set_empty(OmenSlotSet *set);
 OmenStatus	omen_slot_set_add(OmenSlotSet *set, OmenArena *arena, uint32_t slot, int *again);
 
 /* One query at work.  Reusable: set meta and store, and begin() again for the next query. */
+/* Of the codes that passed a filter: what tells how many such rows there are in lists not looked at (ivf_odds.c). */
+typedef struct OmenOdds
+{
+	uint32_t	count;			/* angles of codes to their lists */
+	double		sum;
+	double		sum_sq;			/* the codes' own errors taken off */
+	uint32_t	lists;			/* looked at when the threshold was found; 0: it was not */
+	float		stop_z;
+} OmenOdds;
+
 typedef struct OmenIvfSearch
 {
 	const OmenIvfModel *model;
@@ -446,9 +459,11 @@ typedef struct OmenIvfSearch
 	uint64_t	scan_max;		/* postings to look at, over all runs; 0: any number */
 	int			stopped;		/* by scan_max */
 	int			all_found;		/* every row that meets the filter is among the hits */
-	uint8_t    *possible;		/* [lists] with a filter: what its digests leave */
-	uint32_t   *masks;			/* of the list at hand: a bit for each posting that meets them */
+	uint8_t    *possible;		/* [lists] with a filter: what its digests leave, or the keys themselves */
+	uint32_t   *masks;			/* a bit for each posting that meets it: of the list at hand, or of all */
 	uint32_t	mask_room;
+	int			sifted;			/* the masks are of all lists */
+	OmenOdds	odds;			/* with a filter */
 	struct OmenRange *range;	/* NULL: the nearest are wanted */
 	OmenSearchStats stats;
 	OmenError	error;
