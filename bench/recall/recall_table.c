@@ -140,6 +140,21 @@ make_duplicates(Data *data, OmenRandom *random)
 			   dim * sizeof(float));
 }
 
+/* Lengths from 1e-15 to 1e15, each as likely as the others; queries of length one or so. */
+static void
+make_spans(Data *data, OmenRandom *random)
+{
+	for (uint32_t r = 0; r < data->row_count + data->query_count; r++)
+	{
+		float	   *row = r < data->row_count ? data->rows + (size_t) r * data->dim
+			: data->queries + (size_t) (r - data->row_count) * data->dim;
+		float		length = r < data->row_count ? (float) pow(10, 30 * omen_random_unit(random) - 15) : 1;
+
+		for (uint32_t d = 0; d < data->dim; d++)
+			row[d] = length * random_normal(random);
+	}
+}
+
 /*
  * Queries from the rows: `rows` are rows with a little noise, `noise` rows
  * with as much of it as there is of them, `far` as much again outside, `mix`
@@ -207,7 +222,8 @@ make_rows(const char *name, uint32_t query_count, uint32_t rows_max)
 		data.queries = malloc((size_t) query_count * data.dim * sizeof(float));
 		return data;
 	}
-	if (strcmp(kind, "zipf") != 0 && strcmp(kind, "uniform") != 0 && strcmp(kind, "dup") != 0)
+	if (strcmp(kind, "zipf") != 0 && strcmp(kind, "uniform") != 0 && strcmp(kind, "dup") != 0 &&
+		strcmp(kind, "spans") != 0)
 	{
 		data.rows = read_rows(name, "rows", rows_max, false, &data.row_count, &data.dim);
 		data.queries = malloc((size_t) query_count * data.dim * sizeof(float));
@@ -223,6 +239,8 @@ make_rows(const char *name, uint32_t query_count, uint32_t rows_max)
 		make_zipf(&data, &random);
 	else if (strcmp(kind, "uniform") == 0)
 		make_uniform(&data, &random);
+	else if (strcmp(kind, "spans") == 0)
+		make_spans(&data, &random);
 	else
 		make_duplicates(&data, &random);
 	data.held_out = malloc((size_t) query_count * dim * sizeof(float));

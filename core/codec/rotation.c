@@ -45,7 +45,7 @@ omen_rotation_init(OmenRotation *rotation, OmenArena *arena, uint32_t dim, uint6
 				mix[(size_t) i * count + j] = (float) ((cos(angle) + sin(angle)) / sqrt(count));
 			}
 	}
-	*rotation = (OmenRotation) {dim, padded, block, count, signs, mix};
+	*rotation = (OmenRotation) {dim, padded, block, count, signs, mix, 1.0f};
 	return OMEN_OK;
 }
 
@@ -141,6 +141,8 @@ omen_rotation_apply(const OmenRotation *rotation, const float *in, float *out, f
 		else if (rotation->block_count > 1)
 			mix_blocks(rotation, out, scratch);
 		/* Each round's scale at once, so that large inputs do not overflow on the way. */
+		if (round == ROUNDS - 1)
+			scale *= rotation->unit;
 		for (uint32_t i = 0; i < dim; i++)
 			out[i] *= scale;
 	}

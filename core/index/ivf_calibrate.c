@@ -74,6 +74,32 @@ write_query(OmenByteRows *queries, uint32_t q, const float *mean, double by, flo
 }
 
 /*
+ * Copies the queries that have a direction; returns their number.  By inner
+ * product rows so short beside the longest that eight bits hold nothing of
+ * them would ask for what rounding left.
+ */
+static uint32_t
+take_queries(OmenByteRows *to, const OmenByteRows *from, const OmenIvfModel *model, float *room)
+{
+	uint32_t	count = 0;
+
+	for (uint32_t q = 0; q < from->count; q++)
+	{
+		double		rounding = from->scale[q] * sqrt(from->dim);
+
+		if (model->metric == OMEN_INNER_PRODUCT && read_query(from, q, model->mean, room) < rounding)
+			continue;
+		memcpy(to->values + (size_t) count * from->dim, from->values + (size_t) q * from->dim, from->dim);
+		to->scale[count++] = from->scale[q];
+	}
+	if (count >= FEWEST_QUERIES)
+		return count;
+	memcpy(to->values, from->values, (size_t) from->count * from->dim);
+	memcpy(to->scale, from->scale, from->count * sizeof(float));
+	return from->count;
+}
+
+/*
  * Inner product: brings all queries to one length, as searches do
  * (omen_ivf_query): as long as the first `own` are made.  Any would give the same order of rows.  Among lists a long
  * query prefers those of long rows, a short one those of scattered rows; twice
@@ -84,11 +110,17 @@ even_lengths(OmenByteRows *queries, uint32_t own, OmenIvfModel *model, float *ro
 {
 	float	   *length = &model->calibration->query_length;
 	double		sum = 0;
+	double		squares = 0;
 
 	for (uint32_t q = 0; q < own; q++)
-		sum += read_query(queries, q, model->mean, room);
-	if (!(*length > 0) && isfinite(sum))
-		*length = (float) (LENGTHENED * sum / own);
+	{
+		double		given = read_query(queries, q, model->mean, room);
+
+		sum += given;
+		squares += given * given;
+	}
+	if (!(*length > 0) && sum > 0 && isfinite(squares))
+		*length = (float) (LENGTHENED * squares / sum);
 	for (uint32_t q = 0; q < queries->count && *length > 0; q++)
 	{
 		double		given = read_query(queries, q, model->mean, room);
@@ -139,7 +171,6 @@ omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena, OmenIvfMod
 	if (c == NULL)
 		return OMEN_NO_MEMORY;
 	status = omen_byte_rows_init(&c->queries, arena, queries->dim, count, 0);
-	c->own = queries->count;
 	c->found_bytes = count * sizeof(Neighbours) + neighbours_before(count) * sizeof(Neighbour);
 	c->neighbours = omen_arena_zero(arena, 1, c->found_bytes);
 	c->products = omen_arena_alloc(arena, (size_t) TILE_ROWS * count, sizeof(int32_t));
@@ -150,8 +181,8 @@ omen_calibrator_create(OmenCalibrator **calibrator, OmenArena *arena, OmenIvfMod
 	if (status != OMEN_OK || c->neighbours == NULL || c->products == NULL || c->minus_worst == NULL ||
 		c->near == NULL || c->value == NULL || room == NULL)
 		return OMEN_NO_MEMORY;
-	memcpy(c->queries.values, queries->values, (size_t) queries->count * queries->dim);
-	memcpy(c->queries.scale, queries->scale, queries->count * sizeof(float));
+	c->own = take_queries(&c->queries, queries, model, room);
+	count = c->queries.count = c->own + strangers_for(c->own);
 	add_strangers(&c->queries, c->own, model, room);
 	if (model->metric == OMEN_INNER_PRODUCT)
 		even_lengths(&c->queries, c->own, model, room);

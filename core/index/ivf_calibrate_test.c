@@ -290,23 +290,27 @@ achieved_by(const Needed *needed, uint32_t k, OmenIvfEffort effort)
 	return a;
 }
 
-/* Inner product: the calibrator's queries are all twice as long as rows are on average; so are ours then. */
+/* Inner product: the calibrator's queries are all twice as long as rows are, on average by length; so are ours then. */
 static void
 even_lengths(Setting *s)
 {
 	double		length[QUERIES];
 	double		sum = 0;
+	double		squares = 0;
+	double		wanted;
 
 	for (uint32_t q = 0; q < QUERIES && s->model.metric == OMEN_INNER_PRODUCT; q++)
 	{
 		length[q] = sqrt(omen_byte_row_norm_sq(&s->queries, q));
 		sum += length[q];
+		squares += length[q] * length[q];
 	}
+	wanted = 2 * squares / sum;
 	if (s->model.metric != OMEN_INNER_PRODUCT)
 		return;
-	assert_float_equal(s->model.calibration->query_length, 2 * sum / QUERIES, 1e-3 * sum / QUERIES);
+	assert_float_equal(s->model.calibration->query_length, wanted, 1e-3 * wanted);
 	for (uint32_t q = 0; q < QUERIES; q++)
-		s->queries.scale[q] *= (float) (2 * sum / QUERIES / length[q]);
+		s->queries.scale[q] *= (float) (wanted / length[q]);
 }
 
 static void

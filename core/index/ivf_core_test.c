@@ -97,6 +97,7 @@ test_estimates(void **state)
 	{
 		MemoryIndex index;
 		OmenIvfSearch search;
+		OmenIvfEffort all = omen_ivf_fixed_effort(16);
 		double		bias = 0;
 		double		scale = 0;
 		uint32_t	outside = 0;
@@ -105,6 +106,7 @@ test_estimates(void **state)
 		assert_int_equal(memory_index_build(&index, rows, count, dim, 0, metrics[m], 16, 3), OMEN_OK);
 		assert_int_equal(omen_ivf_search_init(&search, &index.arena, &index.model, &index.meta,
 											  memory_index_store(&index)), OMEN_OK);
+		all.epsilon = OMEN_EPSILON_SURE;
 		for (uint32_t q = 0; q < 10; q++)
 		{
 			const float *query = rows + (size_t) (count + q) * dim;
@@ -113,7 +115,7 @@ test_estimates(void **state)
 
 			for (uint32_t d = 0; d < dim; d++)
 				qq += (double) query[d] * query[d];
-			assert_int_equal(omen_ivf_search_run(&search, count, omen_ivf_fixed_effort(16)), OMEN_OK);
+			assert_int_equal(omen_ivf_search_run(&search, count, all), OMEN_OK);
 			assert_int_equal(search.hit_count, count);
 			for (uint32_t h = 0; h < count; h++)
 			{

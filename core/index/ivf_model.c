@@ -34,6 +34,7 @@ typedef struct ModelHeader
 	float		lift_sq;
 	uint32_t	spilled;
 	OmenCalibration calibration;
+	float		unit;			/* 0 in those written before there was one */
 } ModelHeader;
 
 static uint32_t
@@ -89,6 +90,7 @@ lay_out(OmenIvfModel *model, uint8_t *bytes)
 	model->byte_count = find_sections(model->dim_padded, model->lists, at);
 	model->bytes = bytes;
 	model->lift_sq = &header->lift_sq;
+	model->unit = &header->unit;
 	model->spilled = &header->spilled;
 	model->calibration = &header->calibration;
 	model->mean = (float *) (bytes + at[SECTION_MEAN]);
@@ -137,6 +139,7 @@ omen_ivf_model_create(OmenIvfModel *model, uint8_t *bytes, uint32_t dim, uint32_
 	header->dim = dim;
 	header->lists = lists;
 	header->metric = metric;
+	header->unit = 1;
 }
 
 OmenStatus
@@ -161,6 +164,8 @@ omen_ivf_model_open(OmenIvfModel *model, uint8_t *bytes, size_t byte_count, cons
 	model->lists = meta->lists;
 	model->metric = (OmenMetric) meta->metric;
 	lay_out(model, bytes);
+	if (!(*model->unit > 0))
+		*model->unit = 1;
 	model->keys = meta->keys;
 	bytes += model->byte_count;
 	omen_digest_lay_out(&model->digests, bytes, model->lists, model->keys, meta->digest_words);
@@ -278,7 +283,7 @@ omen_ivf_point(const OmenRotation *rotation, OmenMetric metric, const float *mea
 	point->lift_sq = 0;
 	point->place = (OmenTid) {0, 0, 0};
 	if (metric != OMEN_L2)
-		norm_sq = omen_simd->norm_sq_f32(vector, rotation->dim);
+		norm_sq = omen_simd->norm_sq_f32(vector, rotation->dim) * rotation->unit * rotation->unit;
 	omen_rotation_apply(rotation, vector, out, scratch);
 	if (metric == OMEN_COSINE)
 	{
@@ -302,21 +307,22 @@ double
 omen_ivf_query(const OmenRotation *rotation, const OmenIvfModel *model, const float *vector, float *scratch,
 			   OmenPoint *point)
 {
+	OmenRotation alone = omen_rotation_alone(rotation);
 	double		length = model->calibration->query_length;
 	double		scale;
 	float	   *out = point->vector;
 
-	if (model->metric != OMEN_INNER_PRODUCT || !(length > 0))
+	if (!(length > 0))
+		length = sqrt(*model->lift_sq);
+	scale = length / sqrt(omen_simd->norm_sq_f32(vector, rotation->dim));
+	if (model->metric != OMEN_INNER_PRODUCT || !(scale > 0) || !isfinite(scale))
 	{
-		omen_ivf_point(rotation, model->metric, model->mean, *model->lift_sq, vector, scratch, point);
-		return 1;
+		omen_ivf_point(&alone, model->metric, model->mean, *model->lift_sq, vector, scratch, point);
+		return rotation->unit;
 	}
 	/* Before the mean is taken off: beside it a short query would be lost. */
-	omen_ivf_point(rotation, model->metric, NULL, *model->lift_sq, vector, scratch, point);
-	scale = length / sqrt(omen_simd->norm_sq_f32(vector, rotation->dim));
-	if (!isfinite(scale))
-		scale = 1;
+	omen_ivf_point(&alone, model->metric, NULL, *model->lift_sq, vector, scratch, point);
 	for (uint32_t d = 0; d < rotation->dim_padded; d++)
 		out[d] = (float) (scale * out[d]) - model->mean[d];
-	return scale;
+	return scale * rotation->unit;
 }

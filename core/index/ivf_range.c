@@ -242,6 +242,8 @@ range_begin(OmenIvfSearch *search, OmenRange *range, double radius)
 		range->reach = (float) (radius * (1 + 4 * (double) range->eta));
 	}
 	range->vector_norm = sqrtf(omen_simd->dot_f32(q, q, dim));
+	/* Lengths from one end of what floats can be to the other: the shortest rows are nothing beside the longest. */
+	range->everything |= *model->unit != 1;
 	/* Beyond this squares overflow, and what the codes say of such a query means nothing. */
 	range->everything |= !(range->vector_norm < 1e18f) || !(range->query_norm < 1e18f) || !isfinite(range->reach);
 	omen_code_query_prepare(&search->query);

@@ -53,6 +53,7 @@ omen_ivf_model_revise(OmenIvfModel *model, uint8_t *bytes, const OmenIvfModel *o
 	omen_ivf_model_create(model, bytes, old->dim, centroids->count, old->metric);
 	model->keys = old->keys;
 	*model->lift_sq = *old->lift_sq;
+	*model->unit = *old->unit;
 	*model->spilled = *old->spilled;
 	*model->calibration = *old->calibration;
 	memcpy(model->mean, old->mean, old->dim_padded * sizeof(float));

@@ -20,6 +20,12 @@
 /* So many of the first list's rows are looked at, whatever their bounds say. */
 #define FIRST_RECORDS 12
 
+/*
+ * Inner product: what single precision may lose of the query's and the lift's
+ * square less a product; those of rows much shorter than others are less.
+ */
+#define ROUNDING 0x1p-19f
+
 /* One list as the query sees it. */
 typedef struct ListView
 {
@@ -79,6 +85,8 @@ omen_ivf_search_begin(OmenIvfSearch *search)
 	omen_code_query_prepare(&search->query);
 	omen_ranking_begin(&search->ranking, search->model, &search->query);
 	memset(&search->stats, 0, sizeof(search->stats));
+	search->rounding = search->model->metric == OMEN_INNER_PRODUCT ?
+		ROUNDING * (search->query.norm_sq + *search->model->lift_sq) : 0;
 	search->stopped = 0;
 	search->sifted = 0;
 	if (search->filter.count > 0)
@@ -94,12 +102,12 @@ view_list(const OmenIvfSearch *search, uint32_t list, float distance)
 	return (ListView) {list, distance, gap_sq, search->epsilon * sqrtf(gap_sq)};
 }
 
-/* The k-th best estimate so far: what a row must beat. */
+/* The k-th best so far at its worst: what a row must beat. */
 static inline float
 limit(const OmenIvfSearch *search)
 {
 	return search->nearest_count < search->nearest_room || search->nearest_room == 0 ?
-		INFINITY : search->nearest[0];
+		INFINITY : search->nearest[0] + search->rounding;
 }
 
 OmenStatus
@@ -423,6 +431,7 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 	uintptr_t	handle;
 	ListView	view = *scanned_in;
 	OmenHit		hit = {.slot = slot};
+	float		worst;
 	OmenStatus	status;
 	int			again = 0;
 
@@ -463,8 +472,10 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 	if (status != OMEN_OK)
 		return status;
 	search->hits[search->hit_count++] = hit;
-	search->entered += hit.estimate < limit(search);
-	omen_heap_offer(search->nearest, &search->nearest_count, search->nearest_room, hit.estimate);
+	/* The least of many estimates is one that is too low, and would keep out rows that are nearer and surer. */
+	worst = hit.estimate + hit.bound;
+	search->entered += limit(search) == INFINITY || worst < search->nearest[0];
+	omen_heap_offer(search->nearest, &search->nearest_count, search->nearest_room, worst);
 	return OMEN_OK;
 }
 

@@ -6,7 +6,8 @@
  *   L2             |q - x|^2 as it is
  *   cosine         q and x at unit length: |q - x|^2 = 2 (1 - cos)
  *   inner product  x lifted by a coordinate sqrt(lift_sq - |x|^2), q by 0:
- *                  |q|^2 + lift_sq - 2 <q, x>
+ *                  |q|^2 + lift_sq - 2 <q, x>; both are brought to lengths
+ *                  whose squares a float holds, for the order stays the same
  * Vectors are rotated (rotation.h) and the rows' mean is subtracted from both
  * sides; neither changes a distance.
  *
@@ -114,6 +115,7 @@ typedef struct OmenIvfModel
 	uint32_t	keys;			/* a posting */
 	OmenMetric	metric;
 	float	   *lift_sq;		/* [1] inner product: the greatest |x|^2 when trained */
+	float	   *unit;			/* [1] inner product: rows are multiplied by this power of two */
 	uint32_t   *spilled;		/* [1] whether rows have a posting in a second list */
 	OmenCalibration *calibration;	/* [1] */
 	float	   *mean;			/* [dim_padded] rotated */
@@ -213,8 +215,8 @@ void		omen_ivf_point(const OmenRotation *rotation, OmenMetric metric, const floa
 /*
  * point = a query in index space; `scratch` as for omen_rotation_apply.  By inner
  * product its length changes nothing in the order of rows, but much in that of
- * lists, so it is brought to that of the queries of the calibration: returns
- * what it was multiplied by.
+ * lists, so it is brought to that of the queries of the calibration, or else of
+ * the longest row: returns what that and the rows' unit multiply products by.
  */
 double		omen_ivf_query(const OmenRotation *rotation, const OmenIvfModel *model, const float *vector,
 						   float *scratch, OmenPoint *point);
@@ -445,9 +447,10 @@ typedef struct OmenIvfSearch
 	OmenHit    *hits;			/* result: hit_count rows, lower bounds ascending */
 	uint32_t	hit_count;
 	uint32_t	hit_room;
-	float	   *nearest;		/* max-heap of the k best estimates */
+	float	   *nearest;		/* max-heap of the k best, each at its worst: estimate + bound */
 	uint32_t	nearest_count;
 	uint32_t	nearest_room;
+	float		rounding;		/* by so much two equal distances may differ; see omen_ivf_search_begin */
 	uint32_t	entered;		/* rows that came among those, since it was set to 0 */
 	struct OmenScanned *scanned;	/* codes of the list at hand that passed */
 	uint32_t	scanned_count;
@@ -475,9 +478,9 @@ typedef struct OmenIvfSearch
  */
 OmenIvfEffort omen_ivf_query_effort(const OmenIvfSearch *search, uint32_t k, double recall, int grown);
 
-#define OMEN_EPSILON_DEFAULT 2.4f
+#define OMEN_EPSILON_DEFAULT 1.8f
 /* Where a bound that fails now and then would be felt. */
-#define OMEN_EPSILON_SURE 3.0f
+#define OMEN_EPSILON_SURE 2.4f
 
 OmenStatus	omen_ivf_search_init(OmenIvfSearch *search, OmenArena *arena, const OmenIvfModel *model,
 								 const OmenIvfMeta *meta, OmenPageStore store);

@@ -21,6 +21,7 @@ typedef struct OmenRotation
 	uint32_t	block_count;	/* dim_padded / block, odd */
 	const uint64_t *signs;		/* 3 x dim_padded bits, set = negate */
 	const float *mix;			/* block_count x block_count, orthogonal; NULL when 1 */
+	float		unit;			/* a power of two that everything is multiplied by besides: 1 */
 } OmenRotation;
 
 /* Outputs of every rotation are a multiple of this long: the widest kernel's step. */
@@ -32,11 +33,21 @@ omen_dim_padded(uint32_t dim)
 	return (dim + OMEN_DIM_ALIGN - 1) / OMEN_DIM_ALIGN * OMEN_DIM_ALIGN;
 }
 
+/* The same, with a unit of 1. */
+static inline OmenRotation
+omen_rotation_alone(const OmenRotation *rotation)
+{
+	OmenRotation alone = *rotation;
+
+	alone.unit = 1.0f;
+	return alone;
+}
+
 /* The same dim and seed give the same rotation everywhere.  OMEN_NO_MEMORY. */
 OmenStatus	omen_rotation_init(OmenRotation *rotation, OmenArena *arena, uint32_t dim, uint64_t seed);
 
 /*
- * out[dim_padded] = rotation of in[dim] padded with zeros.  `scratch` holds 16 x
+ * out[dim_padded] = rotation of in[dim] padded with zeros, times the unit.  `scratch` holds 16 x
  * block_count floats, at most dim_padded (unused when that is 1 or 3: may be NULL then).
  */
 void		omen_rotation_apply(const OmenRotation *rotation, const float *in, float *out, float *scratch);

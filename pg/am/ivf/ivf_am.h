@@ -185,8 +185,8 @@ extern void ivf_point_from_datum(const IvfType *type, const OmenRotation *rotati
 								 float *room, float *scratch, OmenPoint *point);
 
 /*
- * A query's, by omen_ivf_query(): returns what it was multiplied by, with its
- * squared length after that in *norm_sq.
+ * A query's, by omen_ivf_query(): returns what products are multiplied by, with
+ * the squared length that the query was brought to in *norm_sq.
  */
 extern double ivf_query_from_datum(const IvfType *type, const OmenRotation *rotation, const OmenIvfModel *model,
 								   Datum detoasted, float *room, float *scratch, OmenPoint *point,

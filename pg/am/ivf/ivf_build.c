@@ -183,6 +183,7 @@ build_fork(IvfBuild *build, ForkNumber fork)
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_SAMPLE);
 	ivf_train_begin_sample(training, lists, rows);
+	build->rotation.unit = training->unit;
 	if (rows > 0)
 		read_blocks(build, training->sample_room, sample_row);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, IVF_PHASE_TRAIN);

@@ -325,6 +325,7 @@ vector_calibrate(PG_FUNCTION_ARGS)
 	c.scratch = palloc(c.dim * sizeof(float));
 	check_status(&c, ivf_read_model(c.at.index, &c.meta, &c.arena, &c.model, &err), err.text);
 	check_status(&c, omen_rotation_init(&c.rotation, &c.arena, c.meta.dim, c.meta.seed), "");
+	c.rotation.unit = *c.model.unit;
 	read_queries(&c, table, query_column(&c, table, named));
 	queries = c.queries.count;
 	check_status(&c, omen_calibrator_create(&c.calibrator, &c.arena, &c.model, &c.queries), "");

@@ -29,6 +29,7 @@
 #define LOST_SLACK 1.5
 /* Of the vector's length, for arithmetic in single precision. */
 #define ROUNDING 1e-4
+#define LAST_NEAR 1e-3
 
 typedef struct TableCheck
 {
@@ -91,8 +92,11 @@ codes_vector(TableCheck *t, const OmenRowRecord *record, Datum value)
 
 	ivf_point_from_datum(t->type, &t->rotation, model->metric, model->mean, *model->lift_sq,
 						 PointerGetDatum(PG_DETOAST_DATUM(value)), t->room, t->scratch, &point);
-	if (point.last || record->factors.add == OMEN_ADD_LAST)
-		return point.last == (record->factors.add == OMEN_ADD_LAST);
+	/* What lies near the end of what a float holds is beyond it for the one sum and within for the other. */
+	if (record->factors.add == OMEN_ADD_LAST)
+		return point.last || omen_simd->norm_sq_f32(t->vector, t->check->dim) > LAST_NEAR * OMEN_ADD_LAST;
+	if (point.last)
+		return record->factors.add > LAST_NEAR * OMEN_ADD_LAST;
 	lost = omen_ivf_decode(model, record, t->decoded, t->center);
 	for (uint32 d = 0; d < t->check->dim; d++)
 		t->decoded[d] -= model->mean[d];
@@ -173,6 +177,7 @@ check_rows(IvfCheck *check)
 	t->block = InvalidBlockNumber;
 	if (omen_rotation_init(&t->rotation, &check->arena, check->meta.dim, check->meta.seed) != OMEN_OK)
 		index_page_report(check->index, OMEN_NO_MEMORY, "");
+	t->rotation.unit = *check->model.unit;
 	/* With a snapshot, as a concurrent build: rows not visible to it are passed over. */
 	info->ii_Concurrent = true;
 	table_index_build_scan(check->table, check->index, info, false, false, look_at_row, t, scan);

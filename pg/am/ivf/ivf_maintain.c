@@ -529,6 +529,7 @@ retrain(IvfMaintenance *m)
 	if (!pg_strong_random(&seed, sizeof(seed)))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
 	ivf_train_begin(training, m->index, (OmenMetric) m->meta.metric, m->meta.dim, seed);
+	training->unit = *m->model->view.unit;
 	for (uint32 i = 0; i < IVF_LOOK_BLOCKS && blocks > 1; i++)
 		ivf_maintain_visit_rows(m, 1 + (BlockNumber) omen_random_below(&training->random, blocks - 1), look_at_record);
 	ivf_train_begin_sample(training, lists, rows);

@@ -146,6 +146,8 @@ load_model(Relation index, OmenIvfMeta *meta)
 	}
 	if (status == OMEN_OK)
 		status = omen_rotation_init(&model->rotation, &arena, meta->dim, meta->seed);
+	if (status == OMEN_OK)
+		model->rotation.unit = *model->view.unit;
 	if (status != OMEN_OK)
 	{
 		MemoryContextDelete(context);

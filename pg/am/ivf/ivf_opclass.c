@@ -110,6 +110,6 @@ ivf_query_from_datum(const IvfType *type, const OmenRotation *rotation, const Om
 	check_dimensions(type, rotation, detoasted);
 	floats = type->floats(detoasted, room);
 	scale = omen_ivf_query(rotation, model, floats, scratch, point);
-	*norm_sq = scale * scale * omen_simd->norm_sq_f32(floats, rotation->dim);
+	*norm_sq = scale / rotation->unit * (scale / rotation->unit) * omen_simd->norm_sq_f32(floats, rotation->dim);
 	return scale;
 }

@@ -136,6 +136,7 @@ read_model(IvfBuild *build, IvfShared *shared, OmenByteRows *queries)
 	read_rows(file, queries);
 	BufFileClose(file);
 	training->mean = model->mean;
+	build->rotation.unit = *model->unit;
 }
 
 /* ---- a participant ---- */

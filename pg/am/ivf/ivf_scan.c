@@ -295,7 +295,7 @@ fetch_hits(IvfScan *ivf, int64 wanted)
 		uint32		until;
 
 		if (wanted <= ivf->search->hit_count && nearest_count == room && room > 0 &&
-			hit->estimate - hit->bound > nearest[0])
+			hit->estimate - hit->bound > nearest[0] + ivf->search->rounding)
 			break;
 		until = i + (nearest_count < room && i + EXPECTED_ROWS <= room ? EXPECTED_ROWS : EXPECTED_DOUBTFUL);
 		until = Min(Max(until, Min(room, EXPECTED_ROWS)), ivf->search->hit_count);

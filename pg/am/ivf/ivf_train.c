@@ -22,6 +22,9 @@
 #define ROWS_WHATEVER_MEMORY 64
 #define ITERATIONS 6
 #define QUERIES 1024
+/* Rows between are measured as they are. */
+#define LENGTH_MIN 1e-9
+#define LENGTH_MAX 1e9
 /* Rows of the sample that spilling is tried on. */
 #define SPILL_ROWS 60000
 
@@ -60,11 +63,32 @@ ivf_train_begin(IvfTraining *training, Relation index, OmenMetric metric, uint32
 void
 ivf_train_look(IvfTraining *training, const OmenPoint *point)
 {
-	if (point->last || training->mean_rows >= IVF_LOOK_ROWS)
+	double		norm_sq = 0;
+
+	for (uint32 d = 0; d < training->dim_padded; d++)
+		norm_sq += (double) point->vector[d] * point->vector[d];
+	/* Whose square no float holds will be multiplied by a unit. */
+	if ((point->last && training->metric != OMEN_INNER_PRODUCT) || !isfinite(norm_sq) ||
+		training->mean_rows >= IVF_LOOK_ROWS)
 		return;
 	for (uint32 d = 0; d < training->dim_padded; d++)
 		training->mean_sum[d] += point->vector[d];
 	training->mean_rows++;
+	training->longest_sq = Max(training->longest_sq, norm_sq);
+}
+
+/*
+ * Inner product: rows so long or so short that their squares would come near
+ * the ends of what a float holds are brought to lengths of about one.
+ */
+static float
+choose_unit(const IvfTraining *training)
+{
+	double		longest = sqrt(training->longest_sq);
+
+	if (training->metric != OMEN_INNER_PRODUCT || longest == 0 || (longest > LENGTH_MIN && longest < LENGTH_MAX))
+		return 1;
+	return ldexpf(1, -ilogb(longest));
 }
 
 void
@@ -74,9 +98,13 @@ ivf_train_begin_sample(IvfTraining *training, uint32 lists, double rows)
 	double		by_memory = (double) maintenance_work_mem * 1024 / 2 / row_bytes;
 	double		room = Min(Max((double) ROWS_PER_LIST * lists, ROWS_MIN), by_memory);
 
+	double		unit = 1;
+
+	if (training->unit == 0)
+		unit = training->unit = choose_unit(training);
 	training->mean = train_alloc(training, &training->arena, training->dim_padded, sizeof(float));
 	for (uint32 d = 0; d < training->dim_padded && training->mean_rows > 0; d++)
-		training->mean[d] = (float) (training->mean_sum[d] / training->mean_rows);
+		training->mean[d] = (float) (unit * training->mean_sum[d] / training->mean_rows);
 
 	room = Max(room, ROWS_WHATEVER_MEMORY);
 	training->sample_share = rows > room ? 1.1 * room / rows : 1.0;
@@ -173,6 +201,7 @@ ivf_train_finish(IvfTraining *training, uint32 lists, double rows)
 	if (training->mean != NULL)
 		memcpy(model->mean, training->mean, training->dim_padded * sizeof(float));
 	*model->lift_sq = lift_sample(training);
+	*model->unit = training->unit;
 
 	ivf_arena_init(&scratch, CurrentMemoryContext);
 	train_check(training, omen_byte_rows_init(&training->centroids, &training->arena, training->dim_padded,

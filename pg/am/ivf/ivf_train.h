@@ -31,6 +31,8 @@ typedef struct IvfTraining
 	float	   *vector;			/* [dim_padded] room for a point on its way here */
 
 	double	   *mean_sum;		/* [dim_padded] */
+	double		longest_sq;		/* of those looked at */
+	float		unit;			/* rows are multiplied by; 0: to be chosen by the longest looked at */
 	uint32		mean_rows;
 	float	   *mean;			/* [dim_padded] NULL until the sample begins */
 

@@ -108,6 +108,21 @@ SELECT k, c.by_index, c.row_count, c.short, c.misplaced, c.twice FROM unnest(ARR
 REINDEX TABLE ivf_edge;
 SELECT * FROM pg_temp.compare_all(ARRAY(SELECT format('SELECT id, v <#> %L FROM ivf_edge ORDER BY 2 LIMIT 20', v) FROM ivf_edge WHERE id % 250 = 0), 0.87);
 DROP TABLE ivf_edge;
+-- inner product: lengths from one end of what floats can be to the other
+CREATE TABLE ivf_edge AS SELECT id, (SELECT array_agg(sin(id * j) * 10::float8 ^ (id * 7919 % 61 - 30)) FROM generate_series(1, 24) j)::vector(24) AS v FROM generate_series(1, 4000) id;
+CREATE INDEX ivf_edge_v ON ivf_edge USING ivf (v vector_ip_ops);
+SELECT count(*) FROM vector_check('ivf_edge_v');
+SELECT k, c.* FROM unnest(ARRAY[1, 10, 100]) k, pg_temp.compare_all(ARRAY(SELECT format('SELECT id, v <#> %L FROM ivf_edge ORDER BY 2 LIMIT %s',
+	(SELECT array_agg(sign * cos(q * j)) FROM generate_series(1, 24) j)::vector, k) FROM generate_series(1, 20) q, unnest(ARRAY[-1, 1]) sign), 0.8) c;
+-- a range of them, and the same after more of the longest have come and lists were trained on decoded rows
+SELECT count(*) = (SELECT count(*) FROM ivf_edge WHERE (v <#> '[1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9,1,2,3,4,5,6]') + 0 < -1e20) AS same
+FROM ivf_edge WHERE v <<#>> sphere('[1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9,1,2,3,4,5,6]'::vector, -1e20);
+INSERT INTO ivf_edge SELECT 4000 + id, (SELECT array_agg(sin(id * j + 1) * 1e30) FROM generate_series(1, 24) j)::vector(24) FROM generate_series(1, 4000) id;
+VACUUM ivf_edge;
+SELECT trained_rows > 7000 AS trained, (SELECT count(*) FROM vector_check('ivf_edge_v')) AS wrong FROM vector_index_stats('ivf_edge_v');
+SELECT c.* FROM pg_temp.compare_all(ARRAY(SELECT format('SELECT id, v <#> %L FROM ivf_edge ORDER BY 2 LIMIT 10',
+	(SELECT array_agg(sign * cos(q * j)) FROM generate_series(1, 24) j)::vector) FROM generate_series(1, 20) q, unnest(ARRAY[-1, 1]) sign), 0.8) c;
+DROP TABLE ivf_edge;
 
 -- dimensions from 1 to the most there may be; the last bits of a code, and codes that fill a page
 CREATE FUNCTION pg_temp.dimensions(dims int, type text, row_count int, op text) RETURNS TABLE (by_index boolean, short bigint, misplaced bigint, enough boolean) LANGUAGE plpgsql AS $$
