@@ -29,8 +29,12 @@
 #define ANGLES_MANY 2000
 /* Of the lists not looked at yet so many are, twice: of those ranked, and of the others. */
 #define LISTS_SAMPLED 64
-/* This much of what a recall allows to miss: the rest goes to the codes' bounds, and to angles that are not normal. */
+/*
+ * This much of what a recall allows to miss: the rest goes to the codes' bounds,
+ * and to angles that are not normal, which strangers to the rows are hurt by.
+ */
 #define SHARE_MISSED 0.25
+#define SHARE_STRANGE 0.1
 #define VARIANCE_LEAST 1e-5
 
 void
@@ -125,6 +129,7 @@ omen_ivf_judge(OmenIvfSearch *search, uint32_t done, double share)
 	double		count = search->odds.count;
 	double		mean = search->odds.sum / count;
 	double		variance = search->odds.sum_sq / count - mean * mean;
+	int			strange = search->ranking.ranks[0].distance > search->model->calibration->strange;
 	Unseen		unseen = {.count = 0};
 
 	if (search->odds.lists > 0 && done < 2 * search->odds.lists)
@@ -135,7 +140,8 @@ omen_ivf_judge(OmenIvfSearch *search, uint32_t done, double share)
 	unseen.deviation = sqrtf((float) (variance > VARIANCE_LEAST ? variance : VARIANCE_LEAST));
 	unseen.share = (float) share;
 	unseen.worst = search->nearest[0];
-	search->odds.stop_z = threshold(search, &unseen, done, (1 - search->filter.recall) * SHARE_MISSED * k);
+	search->odds.stop_z = threshold(search, &unseen, done,
+									(1 - search->filter.recall) * (strange ? SHARE_STRANGE : SHARE_MISSED) * k);
 	search->odds.lists = done;
 	return 1;
 }
