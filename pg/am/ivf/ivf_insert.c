@@ -5,14 +5,25 @@
  * where a build would put them.  All of a batch is coded before anything is
  * stored, so that a page is visited once for all that goes to it.
  *
+ * Where a vector lies that is out of line, nobody tells an index: what is
+ * inserted is the vector itself, and the table has put it elsewhere before.
+ * So the new rows are looked at once more for it; without, each search that
+ * ranks such a row goes by the TOAST table's index.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/detoast.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "am/ivf/ivf_insert.h"
+#include "catalog/pg_am_d.h"
 #include "omen/spill.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "toast/toast_reader.h"
 #include "utils/memutils.h"
 
 /* A batch on its way into the index. */
@@ -33,6 +44,7 @@ typedef struct Coding
 	uint32		record_bytes;
 	uint32		posting_bytes;	/* in a tail */
 	uint32		per_row;		/* postings */
+	OmenTid    *places;			/* [rows] of values out of line; NULL: none is known */
 	uint8	   *records;		/* [rows] */
 	uint8	   *postings;		/* [rows x per_row] */
 	OmenKeyed  *order;			/* [postings] tail and number */
@@ -74,6 +86,70 @@ coding_begin(Coding *c)
 	c->slots = coding_alloc(c, count, sizeof(uint32));
 }
 
+/* A row's pointer to its vector out of line, as the table has it; false: none. */
+static bool
+toast_pointer(Relation heap, AttrNumber column, ItemPointer tid, char *pointer)
+{
+	Buffer		buffer = ReadBuffer(heap, ItemPointerGetBlockNumber(tid));
+	OffsetNumber offset = ItemPointerGetOffsetNumber(tid);
+	bool		found = false;
+	Page		page;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	if (offset <= PageGetMaxOffsetNumber(page) && ItemIdIsNormal(PageGetItemId(page, offset)))
+	{
+		HeapTupleData tuple = {
+			.t_len = ItemIdGetLength(PageGetItemId(page, offset)),
+			.t_self = *tid,
+			.t_tableOid = RelationGetRelid(heap),
+			.t_data = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, offset))
+		};
+		bool		isnull;
+		Datum		value = heap_getattr(&tuple, column, RelationGetDescr(heap), &isnull);
+
+		found = !isnull && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value));
+		if (found)
+			memcpy(pointer, DatumGetPointer(value), VARSIZE_EXTERNAL(DatumGetPointer(value)));
+	}
+	UnlockReleaseBuffer(buffer);
+	return found;
+}
+
+/* Where the rows' vectors lie; nowhere, if the first one's is in its row, for it is of the others' length. */
+static void
+find_places(Coding *c)
+{
+	AttrNumber	column = c->index->rd_index->indkey.values[0];
+	Relation	heap = table_open(c->index->rd_index->indrelid, NoLock);
+	ToastReader *reader = NULL;
+
+	for (uint32 r = 0; column > 0 && heap->rd_rel->relam == HEAP_TABLE_AM_OID && r < c->rows->count; r++)
+	{
+		char		pointer[TOAST_POINTER_SIZE];
+		ItemPointerData place;
+
+		if (!toast_pointer(heap, column, &c->rows->tids[r], pointer))
+		{
+			if (r == 0)
+				break;
+			continue;
+		}
+		if (r == 0)
+		{
+			reader = toast_reader_open(heap, NULL, CurrentMemoryContext, false);
+			c->places = palloc0(c->rows->count * sizeof(OmenTid));
+		}
+		ItemPointerSetInvalid(&place);
+		toast_reader_fetch(reader, PointerGetDatum(pointer), &place);
+		if (ItemPointerIsValid(&place))
+			c->places[r] = ivf_tid(&place);
+	}
+	if (reader != NULL)
+		toast_reader_close(reader);
+	table_close(heap, NoLock);
+}
+
 /* The points of a tile of rows, and the lists that they belong to. */
 static void
 place_tile(Coding *c, uint32 first, uint32 count)
@@ -91,6 +167,8 @@ place_tile(Coding *c, uint32 first, uint32 count)
 		omen_ivf_point(&c->model->rotation, model->metric, model->mean, *model->lift_sq,
 					   rows->vectors + (size_t) (first + i) * rows->dim, c->scratch, point);
 		point->keys = rows->keys + (size_t) (first + i) * rows->key_count;
+		if (c->places != NULL)
+			point->place = c->places[first + i];
 		c->bytes.scale[i] = omen_bytes_from_floats(point->vector, dim, c->bytes.values + (size_t) i * dim);
 		if (c->bytes.extra)
 			c->bytes.extra[i] = omen_point_lift(point);
@@ -150,6 +228,7 @@ ivf_insert_rows(Relation index, IvfPending *rows)
 	c->index = index;
 	c->rows = rows;
 	ivf_arena_init(&c->arena, context);
+	find_places(c);
 	LockPage(index, OMEN_META_BLOCK, ShareLock);
 	ivf_read_meta(index, &c->meta);
 	c->model = ivf_model(index, &c->meta, context);
