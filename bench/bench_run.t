@@ -101,6 +101,7 @@ is(scalar @{ $results->{bouts} }, 8, 'every k, query set and size of buffers');
 is($results->{clients}[0]{connections}, 2, 'two connections at once');
 is($results->{exact}[0]{k}, 1, 'a search of every row');
 is(scalar @{ $results->{ingest} }, 6, 'rows going in, with and without the index');
+cmp_ok($results->{ingest}[3]{cpu_us_a_row}, '>=', 0, '... and what that took of processors');
 like($said, qr/Speed at equal recall.*How near to it/s, 'and tables at the end');
 
 is(system("$source/bench/report --out '$dir/doc.md' '$dir/out/r.json' >'$dir/report.log' 2>&1"), 0, 'bench/report');
@@ -118,7 +119,7 @@ $said = qx(@run --dataset spectrum:64:1500 --queries 30 --seconds 0.02 --rounds 
 is($?, 0, 'bench/run --method hnsw') or diag $said;
 $results = decode_json(slurp("$dir/out/r.json"));
 is($results->{builds}[0]{index}, 'hnsw m=8 ef_construction=40', 'the graph that was asked for');
-cmp_ok($results->{vacuums}[0]{$_}, '>', 0, "vacuum: $_") foreach qw(seconds recall recall_of_new rows);
+cmp_ok($results->{vacuums}[0]{$_}, '>', 0, "vacuum: $_") foreach qw(seconds cpu_seconds recall recall_of_new rows);
 like($said, qr/Deleted rows going out/, 'and a table');
 
 isnt(system("$source/bench/run --build '$build' --dataset nonsense >'$dir/bad.log' 2>&1"), 0, 'no such dataset');

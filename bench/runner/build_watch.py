@@ -12,6 +12,7 @@ import threading
 import time
 
 INTERVAL_S = 0.02
+REAPED_S = 0.2      # a backend that has ended is known to the postmaster
 
 
 def _read(path):
@@ -38,10 +39,25 @@ def _segment_bytes(pid):
 
 
 def ended_cpu_seconds(pid):
-    """Seconds of processor time of the children that a process has seen end."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+    """Seconds of processor time of the children that a process has seen end, or None."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK") if fields else None
+
+
+def postmaster_of(pid):
+    """The parent of a backend; None where /proc shows nothing."""
+    parent = re.search(r"^PPid:\s+(\d+)", _read(f"/proc/{pid}/status"), re.M)
+    return int(parent.group(1)) if parent else None
+
+
+def run_in_backends(postmaster, work):
+    """What work() returns, and the seconds on processors of the backends that it began and ended (None: not known)."""
+    time.sleep(REAPED_S)        # till earlier backends have been seen off
+    before = ended_cpu_seconds(postmaster)
+    done = work()
+    time.sleep(REAPED_S)
+    after = ended_cpu_seconds(postmaster)
+    return done, None if before is None or after is None else after - before
 
 
 def cpu_seconds(pid):
@@ -52,10 +68,10 @@ def cpu_seconds(pid):
 
 def _workers(pid):
     """Parallel workers of a backend, by the title PostgreSQL gives them."""
-    parent = re.search(r"^PPid:\s+(\d+)", _read(f"/proc/{pid}/status"), re.M)
+    parent = postmaster_of(pid)
     if not parent:
         return []
-    children = _read(f"/proc/{parent.group(1)}/task/{parent.group(1)}/children").split()
+    children = _read(f"/proc/{parent}/task/{parent}/children").split()
     return [child for child in children if f"parallel worker for PID {pid}" in _read(f"/proc/{child}/cmdline")]
 
 

@@ -116,15 +116,17 @@ def clients_table(results):
 
 def ingest_table(results):
     rows = [[i["dataset"], i["server"], i["index"] or "none", i["how"], i["streams"], i["rows_before"],
-             f"{i['rows_per_second']:.0f}"] for i in results["ingest"]]
-    return markdown(["dataset", "server", "index", "how", "connections", "rows before", "rows/s"], rows)
+             f"{i['rows_per_second']:.0f}", f"{i['cpu_us_a_row']:.0f}" if i.get("cpu_us_a_row") else ""]
+            for i in results["ingest"]]
+    return markdown(["dataset", "server", "index", "how", "connections", "rows before", "rows/s", "CPU µs a row"], rows)
 
 
 def vacuum_table(results):
     rows = [[v["dataset"], v["server"], v["index"], v["rows"], f"{v['deleted_share']:.0%}", f"{v['seconds']:.2f}",
+             f"{v['cpu_seconds']:.2f}" if v.get("cpu_seconds") else "",
              f"{v['recall']:.4f}", f"{v['recall_of_new']:.4f}"] for v in results["vacuums"]]
-    return markdown(["dataset", "server", "index", "rows", "deleted", "vacuum s", "recall after", "recall made anew"],
-                    rows)
+    return markdown(["dataset", "server", "index", "rows", "deleted", "vacuum s", "CPU s", "recall after",
+                     "recall made anew"], rows)
 
 
 def nearness_table(results):

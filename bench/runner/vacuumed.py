@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import time
 
+from .build_watch import cpu_seconds
 from .contestants import OPERATORS, ops
 from .postgres import Connection
 
@@ -37,9 +38,10 @@ def measure_vacuum(programs, dataset, options, servers, say, results):
             db.rows(f"CREATE INDEX bench_vacuum_idx ON bench_vacuum {index.definition.format(ops=ops(dataset.metric))}")
             db.rows(f"DELETE FROM bench_vacuum WHERE id % 10 < {DELETED_TENTHS}")
             with programs.turn():
-                began = time.monotonic()
+                began, cpu = time.monotonic(), cpu_seconds(db.backend_pid)
                 db.rows(vacuum)
                 seconds = time.monotonic() - began
+                cpu = None if cpu is None else cpu_seconds(db.backend_pid) - cpu
             if truth is None:
                 truth = answers(db, dataset.metric, by_index=False)
             kept = recall(truth, answers(db, dataset.metric, by_index=True))
@@ -48,9 +50,10 @@ def measure_vacuum(programs, dataset, options, servers, say, results):
             db.rows("DROP TABLE bench_vacuum, bench_vacuum_queries; CHECKPOINT")
         results["vacuums"].append({"dataset": dataset.name, "server": server.name, "index": index.name, "rows": rows,
                                    "deleted_share": DELETED_TENTHS / 10, "seconds": round(seconds, 3),
+                                   "cpu_seconds": cpu and round(cpu, 3),
                                    "recall": kept, "recall_of_new": fresh})
-        say(f"{server.name}: {index.name}: vacuum of {DELETED_TENTHS * 10} % of {rows} rows in {seconds:.2f} s, "
-            f"recall {kept:.4f} after it, {fresh:.4f} made anew")
+        say(f"{server.name}: {index.name}: vacuum of {DELETED_TENTHS * 10} % of {rows} rows in {seconds:.2f} s "
+            f"({cpu or 0:.2f} s of processor), recall {kept:.4f} after it, {fresh:.4f} made anew")
 
 
 def answers(db, metric, by_index):
