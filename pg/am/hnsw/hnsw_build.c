@@ -399,7 +399,7 @@ memory_wanted(HnswBuild *build)
 static void
 build_fork(HnswBuild *build, Relation heap, Relation index, IndexInfo *info, ForkNumber fork)
 {
-	HnswTeam   *team;
+	BuildTeam  *team;
 	uint64		bytes;
 
 	memset(build, 0, sizeof(*build));

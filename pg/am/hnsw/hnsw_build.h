@@ -6,13 +6,11 @@
 #ifndef OMEN_HNSW_BUILD_H
 #define OMEN_HNSW_BUILD_H
 
+#include "am/build_workers.h"
 #include "am/hnsw/hnsw_am.h"
 #include "access/tableam.h"
 #include "port/atomics.h"
 #include "storage/barrier.h"
-
-/* Workers at work for a build (hnsw_parallel.c). */
-typedef struct HnswTeam HnswTeam;
 
 typedef struct HnswBuild
 {
@@ -56,12 +54,12 @@ extern void hnsw_build_take_part(HnswBuild *build, TableScanDesc scan);
  * Starts workers that share a region of so many bytes; NULL when there are to
  * be none.  build->memory is that region.
  */
-extern HnswTeam *hnsw_team_start(HnswBuild *build, uint64 bytes);
+extern BuildTeam *hnsw_team_start(HnswBuild *build, uint64 bytes);
 
 /* This process's part of the team's scan. */
-extern TableScanDesc hnsw_team_scan(HnswTeam *team, HnswBuild *build);
+extern TableScanDesc hnsw_team_scan(BuildTeam *team, HnswBuild *build);
 
 /* Waits for all, and adds up what they did. */
-extern void hnsw_team_end(HnswTeam *team, HnswBuild *build);
+extern void hnsw_team_end(BuildTeam *team, HnswBuild *build);
 
 #endif							/* OMEN_HNSW_BUILD_H */

@@ -20,47 +20,21 @@
 #include <sys/statvfs.h>
 #endif
 
-#include "access/parallel.h"
-#include "access/table.h"
-#include "access/xact.h"
 #include "am/build_workers.h"
 #include "am/hnsw/hnsw_build.h"
-#include "catalog/index.h"
-#include "pgstat.h"
 #include "storage/dsm_impl.h"
-#include "storage/spin.h"
-#include "tcop/tcopprot.h"
-#include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
-#define KEY_SHARED UINT64CONST(0x4F4D454E00000101)
-#define KEY_SCAN UINT64CONST(0x4F4D454E00000102)
-#define KEY_MEAN UINT64CONST(0x4F4D454E00000103)
-#define KEY_REGION UINT64CONST(0x4F4D454E00000104)
-#define KEY_QUERY_TEXT UINT64CONST(0x4F4D454E00000105)
+#define KEY_MEAN BUILD_KEY_OWN
+#define KEY_REGION (BUILD_KEY_OWN + 1)
 
 typedef struct HnswShared
 {
-	Oid			heap;
-	Oid			index;
-	bool		concurrent;
+	BuildShared build;
 	uint32		inserters;
 	uint64		seed;
 	OmenHnswMeta meta;
 	Barrier		barrier;
-	pg_atomic_uint64 rows_done;
-	slock_t		mutex;			/* of what follows */
-	double		table_rows;
-	bool		broken_hot_chain;
 } HnswShared;
-
-struct HnswTeam
-{
-	ParallelContext *context;
-	HnswShared *shared;
-	ParallelTableScanDesc scan;
-	Snapshot	snapshot;
-};
 
 /* ---- a worker ---- */
 
@@ -69,18 +43,11 @@ PGDLLEXPORT void hnsw_parallel_main(dsm_segment *segment, shm_toc *toc);
 void
 hnsw_parallel_main(dsm_segment *segment, shm_toc *toc)
 {
-	HnswShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	HnswBuild	build = {.fork = MAIN_FORKNUM};
 	Relation	heap;
 	Relation	index;
 	IndexInfo  *info;
-
-	debug_query_string = shm_toc_lookup(toc, KEY_QUERY_TEXT, true);
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
-	heap = table_open(shared->heap, shared->concurrent ? ShareUpdateExclusiveLock : ShareLock);
-	index = index_open(shared->index, shared->concurrent ? RowExclusiveLock : AccessExclusiveLock);
-	info = BuildIndexInfo(index);
-	info->ii_Concurrent = shared->concurrent;
+	HnswShared *shared = build_worker_begin(toc, &heap, &index, &info);
 
 	build.meta = shared->meta;
 	hnsw_build_begin(&build, heap, index, info);
@@ -89,15 +56,13 @@ hnsw_parallel_main(dsm_segment *segment, shm_toc *toc)
 	build.memory = shm_toc_lookup(toc, KEY_REGION, false);
 	build.inserters = shared->inserters;
 	build.barrier = &shared->barrier;
-	build.rows_done = &shared->rows_done;
-	hnsw_build_take_part(&build, table_beginscan_parallel(heap, shm_toc_lookup(toc, KEY_SCAN, false)));
-	SpinLockAcquire(&shared->mutex);
-	shared->table_rows += build.table_rows;
-	shared->broken_hot_chain |= info->ii_BrokenHotChain;
-	SpinLockRelease(&shared->mutex);
+	build.rows_done = &shared->build.rows_done;
+	hnsw_build_take_part(&build, build_worker_scan(toc, heap));
+	SpinLockAcquire(&shared->build.mutex);
+	build_share_add(&shared->build, build.table_rows, info);
+	SpinLockRelease(&shared->build.mutex);
 	hnsw_build_end(&build);
-	index_close(index, NoLock);
-	table_close(heap, NoLock);
+	build_worker_end(heap, index);
 }
 
 /* ---- the leader ---- */
@@ -118,113 +83,53 @@ limit_to_room(uint64 bytes)
 	return Max(bytes, OMEN_GRAPH_MEMORY_MIN);
 }
 
-static void
-free_team(HnswTeam *team)
-{
-	if (IsMVCCSnapshot(team->snapshot))
-		UnregisterSnapshot(team->snapshot);
-	DestroyParallelContext(team->context);
-	ExitParallelMode();
-	pfree(team);
-}
-
-static HnswShared *
-make_shared(HnswBuild *build, ParallelContext *context, int workers)
-{
-	HnswShared *shared = shm_toc_allocate(context->toc, sizeof(HnswShared));
-
-	memset(shared, 0, sizeof(*shared));
-	shared->heap = RelationGetRelid(build->heap);
-	shared->index = RelationGetRelid(build->index);
-	shared->concurrent = build->info->ii_Concurrent;
-	shared->inserters = (uint32) workers + 1;
-	shared->seed = omen_random_next(&build->random);
-	shared->meta = build->meta;
-	BarrierInit(&shared->barrier, 0);
-	pg_atomic_init_u64(&shared->rows_done, 0);
-	SpinLockInit(&shared->mutex);
-	shm_toc_insert(context->toc, KEY_SHARED, shared);
-	return shared;
-}
-
-/* Copies so many bytes to where workers find them. */
-static void
-share(ParallelContext *context, uint64 key, const void *bytes, Size count)
-{
-	void	   *copy = shm_toc_allocate(context->toc, count);
-
-	memcpy(copy, bytes, count);
-	shm_toc_insert(context->toc, key, copy);
-}
-
-HnswTeam *
+BuildTeam *
 hnsw_team_start(HnswBuild *build, uint64 bytes)
 {
 	int			workers = index_build_workers(build->heap, build->index);
-	HnswTeam   *team;
-	ParallelContext *context;
-	Size		scan_bytes;
-	Size		text_bytes = debug_query_string ? strlen(debug_query_string) + 1 : 0;
+	BuildTeam  *team;
+	HnswShared *shared;
 	void	   *region;
 
 	if (workers == 0)
 		return NULL;
 	bytes = limit_to_room(bytes);
-	EnterParallelMode();
-	team = palloc0(sizeof(HnswTeam));
-	team->context = context = CreateParallelContext("$libdir/omendb_vector", "hnsw_parallel_main", workers);
-	team->snapshot = build->info->ii_Concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
-	scan_bytes = table_parallelscan_estimate(build->heap, team->snapshot);
-	shm_toc_estimate_chunk(&context->estimator, sizeof(HnswShared));
-	shm_toc_estimate_chunk(&context->estimator, scan_bytes);
-	shm_toc_estimate_chunk(&context->estimator, build->model->mean_bytes);
-	shm_toc_estimate_chunk(&context->estimator, bytes);
-	shm_toc_estimate_chunk(&context->estimator, text_bytes);
-	shm_toc_estimate_keys(&context->estimator, 5);
-	InitializeParallelDSM(context);
-	if (context->seg == NULL)
-	{
-		free_team(team);
+	team = build_team_plan(build->heap, build->index, build->info, workers, "hnsw_parallel_main");
+	shm_toc_estimate_chunk(&team->context->estimator, build->model->mean_bytes);
+	shm_toc_estimate_chunk(&team->context->estimator, bytes);
+	shm_toc_estimate_keys(&team->context->estimator, 2);
+	shared = build_team_share(team, build->heap, build->index, build->info, sizeof(HnswShared));
+	if (shared == NULL)
 		return NULL;
-	}
-	team->shared = make_shared(build, context, workers);
-	team->scan = shm_toc_allocate(context->toc, scan_bytes);
-	table_parallelscan_initialize(build->heap, team->scan, team->snapshot);
-	shm_toc_insert(context->toc, KEY_SCAN, team->scan);
-	share(context, KEY_MEAN, build->model->mean, build->model->mean_bytes);
-	if (text_bytes > 0)
-		share(context, KEY_QUERY_TEXT, debug_query_string, text_bytes);
-	region = shm_toc_allocate(context->toc, bytes);
-	build->inserters = team->shared->inserters;
+	shared->inserters = (uint32) workers + 1;
+	shared->seed = omen_random_next(&build->random);
+	shared->meta = build->meta;
+	BarrierInit(&shared->barrier, 0);
+	memcpy(build_team_chunk(team, KEY_MEAN, build->model->mean_bytes), build->model->mean, build->model->mean_bytes);
+	region = build_team_chunk(team, KEY_REGION, bytes);
+	build->inserters = shared->inserters;
 	build->memory = omen_graph_memory_init(region, bytes, build->meta.m, build->model->space.payload_bytes,
 										   (1 + omen_hnsw_mean_pages(build->model->codes.dim_padded)) *
 										   build->model->per_page[OMEN_HNSW_NODES]);
-	shm_toc_insert(context->toc, KEY_REGION, region);
-	build->barrier = &team->shared->barrier;
-	build->rows_done = &team->shared->rows_done;
+	build->barrier = &shared->barrier;
+	build->rows_done = &shared->build.rows_done;
 	BarrierAttach(build->barrier);
-	LaunchParallelWorkers(context);
-	ereport(DEBUG1,
-			(errmsg_internal("index \"%s\" is built with %d parallel workers, " UINT64_FORMAT " bytes of shared memory",
-							 RelationGetRelationName(build->index), context->nworkers_launched, bytes)));
+	build_team_launch(team, build->index);
 	return team;
 }
 
 TableScanDesc
-hnsw_team_scan(HnswTeam *team, HnswBuild *build)
+hnsw_team_scan(BuildTeam *team, HnswBuild *build)
 {
 	return table_beginscan_parallel(build->heap, team->scan);
 }
 
 void
-hnsw_team_end(HnswTeam *team, HnswBuild *build)
+hnsw_team_end(BuildTeam *team, HnswBuild *build)
 {
-	HnswShared *shared = team->shared;
-
+	/* The workers', who have all ended when the team has. */
 	WaitForParallelWorkersToFinish(team->context);
-	build->table_rows += shared->table_rows;
-	build->rows = pg_atomic_read_u64(&shared->rows_done);
-	if (shared->broken_hot_chain)
-		build->info->ii_BrokenHotChain = true;
-	free_team(team);
+	build->table_rows += team->shared->table_rows;
+	build->rows = pg_atomic_read_u64(&team->shared->rows_done);
+	build_team_end(team, build->info);
 }

@@ -221,7 +221,7 @@ build_fork(IvfBuild *build, ForkNumber fork)
 											 ivf_build_add_row, build, NULL);
 	index_rows = ivf_writer_finish(build->writer, OMEN_NO_BLOCK);
 	if (team != NULL)
-		ivf_team_end(team);
+		ivf_team_end(team, build);
 	return index_rows;
 }
 

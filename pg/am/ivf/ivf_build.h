@@ -43,9 +43,9 @@ typedef struct IvfTeam IvfTeam;
 extern IvfTeam *ivf_team_start(IvfBuild *build, const OmenIvfMeta *meta, const OmenByteRows *queries);
 
 /* Codes all rows together, this process too; returns how many the table has.  The writer then has all. */
-extern double ivf_team_code_rows(IvfTeam *team, IvfBuild *build);
+extern double ivf_team_code_rows(IvfTeam *ivf, IvfBuild *build);
 
 /* When the writer has written its lists. */
-extern void ivf_team_end(IvfTeam *team);
+extern void ivf_team_end(IvfTeam *ivf, IvfBuild *build);
 
 #endif							/* OMEN_IVF_BUILD_H */

@@ -21,54 +21,35 @@
 #include "postgres.h"
 #include "compat.h"
 
-#include "access/parallel.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
 #include "am/build_workers.h"
 #include "am/ivf/ivf_build.h"
-#include "catalog/index.h"
 #include "pgstat.h"
 #include "storage/buffile.h"
 #include "storage/condition_variable.h"
 #include "storage/sharedfileset.h"
-#include "storage/spin.h"
-#include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
 
-#define KEY_SHARED UINT64CONST(0x4F4D454E00000001)
-#define KEY_SCAN UINT64CONST(0x4F4D454E00000002)
-#define KEY_SORT UINT64CONST(0x4F4D454E00000003)
-#define KEY_QUERY_TEXT UINT64CONST(0x4F4D454E00000004)
+#define KEY_SORT BUILD_KEY_OWN
 
 typedef struct IvfShared
 {
-	Oid			heap;
-	Oid			index;
-	bool		concurrent;
+	BuildShared build;
 	int			participants;
 	uint64		seed;
 	OmenIvfMeta meta;
 	uint32		queries;
 	SharedFileSet files;
-	pg_atomic_uint64 rows_done;
 	ConditionVariable finished;
-	slock_t		mutex;			/* of what follows */
 	int			participants_done;
-	double		table_rows;
-	bool		broken_hot_chain;
 } IvfShared;
 
 struct IvfTeam
 {
-	ParallelContext *context;
+	BuildTeam  *team;
 	IvfShared  *shared;
-	ParallelTableScanDesc scan;
 	Sharedsort *sort;
-	Snapshot	snapshot;
 };
 
 /* ---- the model on its way to workers ---- */
@@ -153,15 +134,15 @@ begin_writer(IvfBuild *build, IvfShared *shared, Sharedsort *sort, const OmenByt
 	build->writer = ivf_writer_create(build->index, MAIN_FORKNUM, false, &build->training.model, &shared->meta);
 	ivf_writer_share_sort(build->writer, coordinate, maintenance_work_mem / shared->participants);
 	ivf_writer_set_lists(build->writer, &build->training.centroids, queries);
-	build->rows_done = &shared->rows_done;
+	build->rows_done = &shared->build.rows_done;
 }
 
 /* Codes what rows the scan gives this participant, and says that it is done. */
 static void
-take_part(IvfBuild *build, IvfShared *shared, ParallelTableScanDesc scan, bool progress)
+take_part(IvfBuild *build, IvfShared *shared, TableScanDesc scan)
 {
-	double		rows = table_index_build_scan(build->heap, build->index, build->info, true, progress,
-											  ivf_build_add_row, build, table_beginscan_parallel(build->heap, scan));
+	double		rows = table_index_build_scan(build->heap, build->index, build->info, true, !IsParallelWorker(),
+											  ivf_build_add_row, build, scan);
 	BufFile    *file = NULL;
 
 	if (IsParallelWorker())
@@ -177,11 +158,10 @@ take_part(IvfBuild *build, IvfShared *shared, ParallelTableScanDesc scan, bool p
 		omen_buffile_export(file);
 		BufFileClose(file);
 	}
-	SpinLockAcquire(&shared->mutex);
+	SpinLockAcquire(&shared->build.mutex);
 	shared->participants_done++;
-	shared->table_rows += rows;
-	shared->broken_hot_chain |= build->info->ii_BrokenHotChain;
-	SpinLockRelease(&shared->mutex);
+	build_share_add(&shared->build, rows, build->info);
+	SpinLockRelease(&shared->build.mutex);
 	ConditionVariableSignal(&shared->finished);
 }
 
@@ -190,134 +170,79 @@ PGDLLEXPORT void ivf_parallel_main(dsm_segment *segment, shm_toc *toc);
 void
 ivf_parallel_main(dsm_segment *segment, shm_toc *toc)
 {
-	IvfShared  *shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	Sharedsort *sort = shm_toc_lookup(toc, KEY_SORT, false);
 	IvfBuild	build;
 	OmenByteRows queries;
 	Relation	heap;
 	Relation	index;
 	IndexInfo  *info;
+	IvfShared  *shared = build_worker_begin(toc, &heap, &index, &info);
 
-	debug_query_string = shm_toc_lookup(toc, KEY_QUERY_TEXT, true);
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
-	heap = table_open(shared->heap, shared->concurrent ? ShareUpdateExclusiveLock : ShareLock);
-	index = index_open(shared->index, shared->concurrent ? RowExclusiveLock : AccessExclusiveLock);
-	info = BuildIndexInfo(index);
-	info->ii_Concurrent = shared->concurrent;
 	SharedFileSetAttach(&shared->files, segment);
 	tuplesort_attach_shared(sort, segment);
 
 	ivf_build_begin(&build, heap, index, info, shared->seed);
 	read_model(&build, shared, &queries);
 	begin_writer(&build, shared, sort, &queries);
-	take_part(&build, shared, shm_toc_lookup(toc, KEY_SCAN, false), false);
+	take_part(&build, shared, build_worker_scan(toc, heap));
 	ivf_build_end(&build);
-	index_close(index, NoLock);
-	table_close(heap, NoLock);
+	build_worker_end(heap, index);
 }
 
 /* ---- the leader ---- */
-
-static void
-free_team(IvfTeam *team)
-{
-	if (IsMVCCSnapshot(team->snapshot))
-		UnregisterSnapshot(team->snapshot);
-	DestroyParallelContext(team->context);
-	ExitParallelMode();
-	pfree(team);
-}
-
-static IvfShared *
-make_shared(IvfBuild *build, ParallelContext *context, const OmenIvfMeta *meta, uint32 queries, int participants)
-{
-	IvfShared  *shared = shm_toc_allocate(context->toc, sizeof(IvfShared));
-
-	memset(shared, 0, sizeof(*shared));
-	shared->heap = RelationGetRelid(build->heap);
-	shared->index = RelationGetRelid(build->index);
-	shared->concurrent = build->info->ii_Concurrent;
-	shared->participants = participants;
-	shared->seed = build->seed;
-	shared->meta = *meta;
-	shared->queries = queries;
-	SharedFileSetInit(&shared->files, context->seg);
-	pg_atomic_init_u64(&shared->rows_done, 0);
-	ConditionVariableInit(&shared->finished);
-	SpinLockInit(&shared->mutex);
-	shm_toc_insert(context->toc, KEY_SHARED, shared);
-	return shared;
-}
 
 IvfTeam *
 ivf_team_start(IvfBuild *build, const OmenIvfMeta *meta, const OmenByteRows *queries)
 {
 	int			workers = index_build_workers(build->heap, build->index);
-	IvfTeam    *team;
-	ParallelContext *context;
-	Size		scan_bytes;
+	IvfTeam    *ivf;
+	BuildTeam  *team;
+	IvfShared  *shared;
 	Size		sort_bytes;
-	Size		text_bytes = debug_query_string ? strlen(debug_query_string) + 1 : 0;
 
 	if (workers == 0)
 		return NULL;
-	EnterParallelMode();
-	team = palloc0(sizeof(IvfTeam));
-	team->context = context = CreateParallelContext("$libdir/omendb_vector", "ivf_parallel_main", workers);
-	team->snapshot = build->info->ii_Concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
-	scan_bytes = table_parallelscan_estimate(build->heap, team->snapshot);
+	team = build_team_plan(build->heap, build->index, build->info, workers, "ivf_parallel_main");
 	sort_bytes = tuplesort_estimate_shared(workers + 1);
-	shm_toc_estimate_chunk(&context->estimator, sizeof(IvfShared));
-	shm_toc_estimate_chunk(&context->estimator, scan_bytes);
-	shm_toc_estimate_chunk(&context->estimator, sort_bytes);
-	shm_toc_estimate_chunk(&context->estimator, text_bytes);
-	shm_toc_estimate_keys(&context->estimator, 4);
-	InitializeParallelDSM(context);
-	if (context->seg == NULL)
+	shm_toc_estimate_chunk(&team->context->estimator, sort_bytes);
+	shm_toc_estimate_keys(&team->context->estimator, 1);
+	shared = build_team_share(team, build->heap, build->index, build->info, sizeof(IvfShared));
+	if (shared == NULL)
+		return NULL;
+	shared->participants = workers + 1;
+	shared->seed = build->seed;
+	shared->meta = *meta;
+	shared->queries = queries->count;
+	SharedFileSetInit(&shared->files, team->context->seg);
+	ConditionVariableInit(&shared->finished);
+	ivf = palloc(sizeof(IvfTeam));
+	*ivf = (IvfTeam) {team, shared, build_team_chunk(team, KEY_SORT, sort_bytes)};
+	tuplesort_initialize_shared(ivf->sort, workers + 1, team->context->seg);
+	write_model(build, shared, queries);
+	if (build_team_launch(team, build->index) == 0)
 	{
-		free_team(team);
+		ivf_team_end(ivf, build);
 		return NULL;
 	}
-	team->shared = make_shared(build, context, meta, queries->count, workers + 1);
-	team->scan = shm_toc_allocate(context->toc, scan_bytes);
-	table_parallelscan_initialize(build->heap, team->scan, team->snapshot);
-	shm_toc_insert(context->toc, KEY_SCAN, team->scan);
-	team->sort = shm_toc_allocate(context->toc, sort_bytes);
-	tuplesort_initialize_shared(team->sort, workers + 1, context->seg);
-	shm_toc_insert(context->toc, KEY_SORT, team->sort);
-	if (text_bytes > 0)
-		shm_toc_insert(context->toc, KEY_QUERY_TEXT,
-					   memcpy(shm_toc_allocate(context->toc, text_bytes), debug_query_string, text_bytes));
-	write_model(build, team->shared, queries);
-	LaunchParallelWorkers(context);
-	if (context->nworkers_launched == 0)
-	{
-		WaitForParallelWorkersToFinish(context);
-		free_team(team);
-		return NULL;
-	}
-	ereport(DEBUG1,
-			(errmsg_internal("index \"%s\" is built with %d parallel workers", RelationGetRelationName(build->index),
-							 context->nworkers_launched)));
-	begin_writer(build, team->shared, team->sort, queries);
-	return team;
+	begin_writer(build, shared, ivf->sort, queries);
+	return ivf;
 }
 
 /* Waits for all who code rows; a worker's error is thrown here. */
 static void
-wait_for_all(IvfTeam *team)
+wait_for_all(IvfTeam *ivf)
 {
-	IvfShared  *shared = team->shared;
-	int			participants = team->context->nworkers_launched + 1;
+	IvfShared  *shared = ivf->shared;
+	int			participants = ivf->team->context->nworkers_launched + 1;
 	bool		done = false;
 
 	/* One that could not start would be waited for in vain. */
-	WaitForParallelWorkersToAttach(team->context);
+	WaitForParallelWorkersToAttach(ivf->team->context);
 	while (!done)
 	{
-		SpinLockAcquire(&shared->mutex);
+		SpinLockAcquire(&shared->build.mutex);
 		done = shared->participants_done == participants;
-		SpinLockRelease(&shared->mutex);
+		SpinLockRelease(&shared->build.mutex);
 		if (!done)
 			ConditionVariableSleep(&shared->finished, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
 	}
@@ -325,17 +250,17 @@ wait_for_all(IvfTeam *team)
 }
 
 double
-ivf_team_code_rows(IvfTeam *team, IvfBuild *build)
+ivf_team_code_rows(IvfTeam *ivf, IvfBuild *build)
 {
-	IvfShared  *shared = team->shared;
-	int			launched = team->context->nworkers_launched;
+	IvfShared  *shared = ivf->shared;
+	int			launched = ivf->team->context->nworkers_launched;
 	SortCoordinate coordinate = palloc0(sizeof(SortCoordinateData));
 
-	take_part(build, shared, team->scan, true);
-	wait_for_all(team);
+	take_part(build, shared, table_beginscan_parallel(build->heap, ivf->team->scan));
+	wait_for_all(ivf);
 	coordinate->isWorker = false;
 	coordinate->nParticipants = launched + 1;
-	coordinate->sharedsort = team->sort;
+	coordinate->sharedsort = ivf->sort;
 	ivf_writer_begin_merge(build->writer, coordinate);
 	for (int i = 0; i < launched; i++)
 	{
@@ -347,14 +272,12 @@ ivf_team_code_rows(IvfTeam *team, IvfBuild *build)
 		ivf_writer_add_share(build->writer, file);
 		BufFileClose(file);
 	}
-	if (shared->broken_hot_chain)
-		build->info->ii_BrokenHotChain = true;
-	return shared->table_rows;
+	return shared->build.table_rows;
 }
 
 void
-ivf_team_end(IvfTeam *team)
+ivf_team_end(IvfTeam *ivf, IvfBuild *build)
 {
-	WaitForParallelWorkersToFinish(team->context);
-	free_team(team);
+	build_team_end(ivf->team, build->info);
+	pfree(ivf);
 }
