@@ -24,6 +24,10 @@
  * backend, which take turns anyway, are bound to one processor: none has to be
  * woken, which in a virtual machine may take as long as a query.
  *
+ * Each connection asks BENCH_WARM queries (10) before it is timed: plans settle
+ * after five, but a backend's page tables of shared memory fill with the pages
+ * that it reads for the first time.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <endian.h>
@@ -39,6 +43,7 @@
 #include "npy_file.h"
 
 #define CONNECTIONS_MAX 256
+#define WARMING 10
 #define BUCKETS 256
 #define BUCKETS_AN_OCTAVE 8
 /* What single precision may make of one distance in two ways of computing it. */
@@ -54,6 +59,7 @@ typedef struct Work
 	int			parameter_bytes;
 	double		seconds;
 	bool		one_processor;
+	unsigned	warming;		/* queries of each connection before it is timed */
 	pthread_barrier_t *start;
 } Work;
 
@@ -365,9 +371,8 @@ client_run(void *arg)
 
 	if (db != NULL && work->one_processor)
 		bind_both(db);
-	/* plans settle after five executions */
-	for (int i = 0; i < 10 && db != NULL; i++)
-		PQclear(query_run(db, work, (q + (uint64_t) i) % work->queries));
+	for (unsigned i = 0; i < work->warming && db != NULL; i++, q = (q + stride) % work->queries)
+		PQclear(query_run(db, work, q));
 	pthread_barrier_wait(work->start);
 	client->done = db != NULL;
 	client->server_cpu = db != NULL ? -server_cpu(db) : 0.0;
@@ -444,6 +449,7 @@ queries_time(Work *work, unsigned connections)
 	pthread_barrier_init(&start, NULL, connections);
 	work->start = &start;
 	work->one_processor = connections == 1 && getenv("BENCH_ONE_PROCESSOR") != NULL;
+	work->warming = getenv("BENCH_WARM") != NULL ? (unsigned) strtoul(getenv("BENCH_WARM"), NULL, 10) : WARMING;
 	for (unsigned i = 0; i < connections; i++)
 	{
 		client[i] = (Client) {.work = work,.number = i};

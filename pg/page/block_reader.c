@@ -14,6 +14,8 @@
 #define CACHE_LINE 64
 /* Hints take four bytes a block in every backend: 8 MB at most, for 16 GB of blocks. */
 #define HINTED_BLOCKS_MAX ((BlockNumber) 2 * 1024 * 1024)
+/* Beside a buffer's number, which is at most half of the greatest int. */
+#define MARK ((Buffer) 1 << 30)
 
 void
 buffer_hints_note(BufferHints *hints, BlockNumber block, Buffer buffer)
@@ -40,10 +42,30 @@ buffer_hints_note(BufferHints *hints, BlockNumber block, Buffer buffer)
 	hints->buffers[block] = buffer;
 }
 
+/* With its mark. */
+static inline Buffer
+noted(const BlockReader *reader, BlockNumber block)
+{
+	return reader->hints != NULL && block < reader->hints->room ? reader->hints->buffers[block] : InvalidBuffer;
+}
+
 static inline Buffer
 hint_of(const BlockReader *reader, BlockNumber block)
 {
-	return reader->hints != NULL && block < reader->hints->room ? reader->hints->buffers[block] : InvalidBuffer;
+	return noted(reader, block) & ~MARK;
+}
+
+void
+block_reader_mark(BlockReader *reader, BlockNumber block)
+{
+	if (BufferIsValid(hint_of(reader, block)))
+		reader->hints->buffers[block] |= MARK;
+}
+
+bool
+block_reader_is_marked(const BlockReader *reader, BlockNumber block)
+{
+	return (noted(reader, block) & MARK) != 0;
 }
 
 Buffer
@@ -83,7 +105,8 @@ block_reader_expect(BlockReader *reader, BlockNumber block, uint32 offset, uint3
 
 		__builtin_prefetch(GetBufferDescriptor(buffer - 1), 1);
 		/* Our trailer, or the first tuple of a table's page. */
-		__builtin_prefetch(page + BLCKSZ - CACHE_LINE);
+		if (!block_reader_is_marked(reader, block))
+			__builtin_prefetch(page + BLCKSZ - CACHE_LINE);
 		for (uint32 i = 0; i < bytes; i += CACHE_LINE)
 			__builtin_prefetch(page + offset + i);
 	}

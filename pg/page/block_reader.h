@@ -21,7 +21,7 @@
 typedef struct BufferHints
 {
 	MemoryContext context;
-	Buffer	   *buffers;		/* [room] InvalidBuffer: not known */
+	Buffer	   *buffers;		/* [room] InvalidBuffer: not known; maybe with a mark */
 	BlockNumber room;
 } BufferHints;
 
@@ -53,6 +53,14 @@ extern void block_reader_expect_item(BlockReader *reader, BlockNumber block, Off
  * for it.  `reader` reads that table; of other kinds of tables nothing is known.
  */
 extern void block_reader_turn(BlockReader *reader, IndexFetchTableData *fetch, BlockNumber block);
+
+/*
+ * A reader may mark a block whose page it has looked through, as long as it
+ * stays in its buffer: whoever needs no more of it than a part need not wait
+ * for, nor expect, its trailer.  No mark where nothing is known of the block.
+ */
+extern void block_reader_mark(BlockReader *reader, BlockNumber block);
+extern bool block_reader_is_marked(const BlockReader *reader, BlockNumber block);
 
 /* Notes where a block is. */
 extern void buffer_hints_note(BufferHints *hints, BlockNumber block, Buffer buffer);

@@ -140,8 +140,18 @@ store_read(void *context, uint32_t level, uint32_t number, uintptr_t *handle)
 	page = store->pages.read(store->pages.context, block, handle);
 	if (page == NULL)
 		index_page_report(store->index, OMEN_CORRUPT, "a page is missing");
-	check_page(store, page, block, kind);
-	node = item_numbered(store, page, kind, number);
+	/*
+	 * A page's kind never changes, and behind the items that it counts are
+	 * zeros: an empty place.  So its trailer, often in another page of memory
+	 * than the node, is looked at once.
+	 */
+	if (!block_reader_is_marked(&store->reader, block) || level > 0)
+	{
+		check_page(store, page, block, kind);
+		if (level == 0)
+			block_reader_mark(&store->reader, block);
+	}
+	node = hnsw_item(store->model, unconstify(char *, page), kind, number % store->model->per_page[kind]);
 	if (!is_node(node, level))
 	{
 		store->pages.release(store->pages.context, *handle);
