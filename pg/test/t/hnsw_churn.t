@@ -1,11 +1,11 @@
 #!/usr/bin/perl
 #
 # hnsw_churn.t - a graph whose rows are replaced, a tenth in each of ten rounds,
-# finds as much as one made anew; nearly so when vacuum is cut off again and again,
+# finds as much as new ones do, and as well when vacuum is cut off again and again,
 # and the next goes on where it was.  (The aim is 0.005 below a new graph.  Two
 # new graphs of such rows differ by 0.003 themselves, so one run cannot tell that
-# much (core/graph/graph_test.c does, over five); 0.003 above to 0.002 below were seen, and to 0.005 below where vacuums
-# were cut off.)
+# much; core/graph/graph_test.c does, over five.  0.003 above to 0.002 below were
+# seen, and 0.002 to 0.005 below where vacuums were cut off.)
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -43,11 +43,15 @@ sub compare_with_new
 	my $pages = $node->safe_psql('postgres', "SELECT pg_relation_size('items_index')");
 
 	index_is_right($node, $what);
-	$node->safe_psql('postgres', 'REINDEX INDEX items_index');
-	my $new = $node->safe_psql('postgres', "SELECT items_recall($queries)");
+	my $new = 0;
+	foreach (1 .. 3)
+	{
+		$node->safe_psql('postgres', 'REINDEX INDEX items_index');
+		$new += $node->safe_psql('postgres', "SELECT items_recall($queries)") / 3;
+	}
 	my $larger = $pages / $node->safe_psql('postgres', "SELECT pg_relation_size('items_index')");
 
-	note("$what: recall $kept, of a new index $new; $larger times its size");
+	note("$what: recall $kept, of new indexes $new; $larger times its size");
 	cmp_ok($kept, '>=', $new - $loss_max, "$what: recall is near that of a new index");
 	cmp_ok($larger, '<', 1.3, "$what: so is its size");
 }
@@ -76,7 +80,7 @@ foreach my $round (1 .. 10)
 	$node->safe_psql('postgres', 'VACUUM items') if $round % 2 == 0;
 }
 cmp_ok($cut_off, '>', 5, "vacuum was cut off $cut_off times");
-compare_with_new('vacuums cut off', 0.02);
+compare_with_new('vacuums cut off', 0.01);
 $node->stop;
 unlike(slurp_file($node->logfile), qr/PANIC|cannot use index/, 'no complaint in the log');
 done_testing();
