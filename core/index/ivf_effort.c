@@ -1,5 +1,5 @@
 /*
- * ivf_effort.c - the effort that a recall takes, looked up in the calibration.
+ * ivf_effort.c - the effort that a recall takes, looked up in the calibration; and two of them joined.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -101,4 +101,30 @@ omen_ivf_query_effort(const OmenIvfSearch *search, uint32_t k, double recall, in
 	int			strange = search->ranking.ready > 0 && search->ranking.ranks[0].distance > calibration->strange;
 
 	return find_effort(search->model, strange, k, recall, grown);
+}
+
+/*
+ * The greater of each limit: such a search looks at every list that either of
+ * the two would have looked at.
+ */
+static void
+join_efforts(OmenEfforts *to, const OmenEfforts *other)
+{
+	for (uint32_t s = 0; s < OMEN_CALIBRATION_KS; s++)
+		for (uint32_t l = 0; l < OMEN_CALIBRATION_LEVELS; l++)
+		{
+			to->stop_z[s][l] = fmaxf(to->stop_z[s][l], other->stop_z[s][l]);
+			to->reach[s][l] = fmaxf(to->reach[s][l], other->reach[s][l]);
+			to->patience[s][l] = greater(to->patience[s][l], other->patience[s][l]);
+			to->lists[s][l] = greater(to->lists[s][l], other->lists[s][l]);
+			to->lists_alone[s][l] = greater(to->lists_alone[s][l], other->lists_alone[s][l]);
+		}
+}
+
+void
+omen_calibration_join(OmenCalibration *to, const OmenCalibration *other)
+{
+	to->strange = fmaxf(to->strange, other->strange);
+	join_efforts(&to->own, &other->own);
+	join_efforts(&to->strangers, &other->strangers);
 }

@@ -21,8 +21,8 @@
 #define FIRST_RECORDS 12
 
 /*
- * Inner product: what single precision may lose of the query's and the lift's
- * square less a product; those of rows much shorter than others are less.
+ * What single precision loses of the query's square (and the lift's) less a product, beside its sixteen bits:
+ * more than is between rows crowded far from the mean, or of very different lengths by inner product.
  */
 #define ROUNDING 0x1p-19f
 
@@ -33,6 +33,7 @@ typedef struct ListView
 	float		distance;		/* |q - c|^2 */
 	float		gap_sq;			/* the lift left out */
 	float		gap_error;		/* epsilon x |q - c|: what a unit of a code's error costs */
+	float		blur;			/* and the steps of the query's table, beside that */
 } ListView;
 
 OmenStatus
@@ -64,8 +65,8 @@ omen_ivf_search_begin(OmenIvfSearch *search)
 	omen_code_query_prepare(&search->query);
 	omen_ranking_begin(&search->ranking, search->model, &search->query);
 	memset(&search->stats, 0, sizeof(search->stats));
-	search->rounding = search->model->metric == OMEN_INNER_PRODUCT ?
-		ROUNDING * (search->query.norm_sq + *search->model->lift_sq) : 0;
+	search->rounding = ROUNDING * (search->query.norm_sq + *search->model->lift_sq) +
+		2.0f * search->query.fine_step * sqrtf(search->query.norm_sq);
 	search->stopped = 0;
 	search->sifted = 0;
 	if (search->filter.count > 0)
@@ -77,8 +78,15 @@ view_list(const OmenIvfSearch *search, uint32_t list, float distance)
 {
 	float		gap_sq = distance - search->model->extra_sq[list];
 
+	float		spread = search->epsilon * sqrtf(search->model->start[list].spread);
+	float		steps = 0.725f * spread * search->query.lut_step;
+	float		code;
+
 	gap_sq = gap_sq > 0 ? gap_sq : 0.0f;
-	return (ListView) {list, distance, gap_sq, search->epsilon * sqrtf(gap_sq)};
+	/* The two are independent, so their squares add. */
+	code = 1.5f * spread * sqrtf(gap_sq / (float) search->model->dim_padded);
+	return (ListView) {list, distance, gap_sq, search->epsilon * sqrtf(gap_sq),
+		sqrtf(steps * steps + code * code) - code};
 }
 
 /* The k-th best so far at its worst: what a row must beat. */
@@ -116,7 +124,7 @@ note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, ui
 		estimate[i] = add[i] + view->gap_sq - 2.0f * omen_float_from_bf16(scale[i]) * product;
 		/* Overflow, and what is made from it, comes last among the finite. */
 		estimate[i] = estimate[i] < LAST ? estimate[i] : LAST;
-		lower[i] = estimate[i] - view->gap_error * omen_float_from_bf16(error[i]);
+		lower[i] = estimate[i] - (view->gap_error * omen_float_from_bf16(error[i]) + view->blur);
 		lower[i] = lower[i] < LAST ? lower[i] : LAST;
 	}
 	if (count < OMEN_BLOCK_CODES)

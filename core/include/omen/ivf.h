@@ -592,6 +592,9 @@ void		omen_calibrator_of_strangers(OmenCalibrator *calibrator);
 /* Fills in model->calibration; model->start[].spread must be there. */
 OmenStatus	omen_calibrator_finish(OmenCalibrator *calibrator, OmenIvfModel *model, OmenArena *scratch);
 
+/* What two kinds of queries take, so that either finds what it is searched for by. */
+void		omen_calibration_join(OmenCalibration *to, const OmenCalibration *other);
+
 /*
  * *cost: the codes a search scans (and lists it opens, in codes) to find that
  * share of the best k, one of omen_calibration_ks, by model->start[].count and

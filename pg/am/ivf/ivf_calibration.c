@@ -3,8 +3,10 @@
  * that its users ask, which need not lie where its rows lie.
  *
  * The queries' nearest rows are found by measuring every row of the table, as
- * the build does with some of the rows for queries.  The new calibration takes the old one's
- * place on the first page of the model, and the meta page counts it, in one
+ * the build does with some of the rows for queries.  Some of the rows are asked
+ * here as well: what either kind takes is what the other gets, so that rows
+ * find what they are asked to find whatever the queries are.  The new calibration
+ * takes the old one's place on the first page of the model, and the meta page counts it, in one
  * WAL record: by that count others see that the model they keep has an old
  * one.  VACUUM's lock on the table keeps the lists from being rewritten
  * meanwhile; training them anew makes a calibration of its own.
@@ -28,6 +30,7 @@
 #include "wal/page_edit.h"
 
 #define QUERIES_MAX 2000
+#define ROW_QUERIES 1024
 #define BATCH 256
 
 /* A row of the index. */
@@ -47,6 +50,7 @@ typedef struct Calibration
 	uint32		dim;			/* padded */
 	OmenByteRows queries;
 	OmenCalibrator *calibrator;
+	OmenCalibrator *of_rows;	/* with rows as queries; NULL: too few */
 
 	/* rows on their way to the calibrator */
 	OmenByteRows rows;
@@ -81,6 +85,8 @@ query_column(const Calibration *c, Oid table, const char *named)
 	Oid			type = c->at.index->rd_opcintype[0];
 	const char *found = NULL;
 
+	if (get_rel_name(table) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", table)));
 	if (named != NULL)
 	{
 		if (get_attnum(table, named) == InvalidAttrNumber)
@@ -110,6 +116,24 @@ query_column(const Calibration *c, Oid table, const char *named)
 	return found;
 }
 
+static void
+add_query(Calibration *c, OmenByteRows *queries, Datum value)
+{
+	OmenPoint	point = {.vector = c->vector};
+	MemoryContext old = MemoryContextSwitchTo(c->row_context);
+	uint32		q = queries->count;
+	double		norm_sq;
+
+	ivf_query_from_datum(c->type, &c->rotation, &c->model, PointerGetDatum(PG_DETOAST_DATUM(value)), c->room,
+						 c->scratch, &point, &norm_sq);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(c->row_context);
+	if (point.last)
+		return;
+	queries->scale[q] = omen_bytes_from_floats(c->vector, c->dim, queries->values + (size_t) q * c->dim);
+	queries->count++;
+}
+
 /* Reads queries with the caller's own rights. */
 static void
 read_queries(Calibration *c, Oid table, const char *column)
@@ -122,24 +146,17 @@ read_queries(Calibration *c, Oid table, const char *column)
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table)),
 					 quote_identifier(column), QUERIES_MAX);
 	check_status(c, omen_byte_rows_init(&c->queries, &c->arena, c->dim, QUERIES_MAX, 0), "");
+	c->queries.count = 0;
 	SPI_connect();
 	if (SPI_execute(sql.data, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "queries could not be read");
-	c->queries.count = 0;
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
 		Datum		value = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-		OmenPoint	point = {.vector = c->vector};
-		uint32		q = c->queries.count;
-		double		norm_sq;
 
-		ivf_query_from_datum(c->type, &c->rotation, &c->model, PointerGetDatum(PG_DETOAST_DATUM(value)), c->room,
-							 c->scratch, &point, &norm_sq);
-		if (point.last)
-			continue;
-		c->queries.scale[q] = omen_bytes_from_floats(c->vector, c->dim, c->queries.values + (size_t) q * c->dim);
-		c->queries.count++;
+		if (!isnull)
+			add_query(c, &c->queries, value);
 	}
 	SPI_finish();
 }
@@ -216,6 +233,8 @@ add_batch(Calibration *c)
 	if (spilled)
 		omen_spill_second(&c->assigner, &c->rows, c->list, c->second);
 	omen_calibrator_add(c->calibrator, &c->rows, c->list, spilled ? c->second : NULL, c->norm_sq, c->lift_sq);
+	if (c->of_rows != NULL)
+		omen_calibrator_add(c->of_rows, &c->rows, c->list, spilled ? c->second : NULL, c->norm_sq, c->lift_sq);
 	c->rows.count = 0;
 }
 
@@ -253,6 +272,29 @@ add_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive
 		add_batch(c);
 }
 
+/* Rows from all over the table ask, too. */
+static void
+ask_rows(Calibration *c, Snapshot snapshot)
+{
+	uint64		count = Min(c->listed_count, ROW_QUERIES);
+	OmenByteRows queries;
+	IvfRowFetch rows;
+
+	check_status(c, omen_byte_rows_init(&queries, &c->arena, c->dim, (uint32) Max(count, 1), 0), "");
+	queries.count = 0;
+	ivf_row_fetch_begin(&rows, &c->at, snapshot);
+	for (uint64 i = 0; i < count; i++)
+	{
+		Datum		value = ivf_row_fetch(&rows, c->listed[i * c->listed_count / count].tid);
+
+		CHECK_FOR_INTERRUPTS();
+		if (value != (Datum) 0)
+			add_query(c, &queries, value);
+	}
+	ivf_row_fetch_end(&rows);
+	check_status(c, omen_calibrator_create(&c->of_rows, &c->arena, &c->model, &queries), "");
+}
+
 /*
  * From the table, for a code's error would be a stranger's noise: it grows
  * with the distance, and what looks nearest is what the noise has brought near.
@@ -268,6 +310,7 @@ add_rows(Calibration *c)
 	c->rows.count = 0;
 	ivf_inspect_snapshot(&c->at, snapshot);
 	read_lists(c);
+	ask_rows(c, snapshot);
 	/* With a snapshot, as a concurrent build: rows not visible to it are passed over. */
 	info->ii_Concurrent = true;
 	if (c->listed_count > 0)
@@ -277,6 +320,21 @@ add_rows(Calibration *c)
 }
 
 /* ---- into force ---- */
+
+static void
+finish(Calibration *c)
+{
+	OmenCalibration of_rows;
+
+	if (c->of_rows != NULL)
+	{
+		check_status(c, omen_calibrator_finish(c->of_rows, &c->model, &c->arena), "it could not be calibrated");
+		of_rows = *c->model.calibration;
+	}
+	check_status(c, omen_calibrator_finish(c->calibrator, &c->model, &c->arena), "it could not be calibrated");
+	if (c->of_rows != NULL)
+		omen_calibration_join(c->model.calibration, &of_rows);
+}
 
 /* The calibration onto the model's first page, which begins with its header; counted in the meta page. */
 static void
@@ -342,7 +400,7 @@ vector_calibrate(PG_FUNCTION_ARGS)
 		rights = ivf_take_owner_rights(c.at.table);
 		add_rows(&c);
 		ivf_give_back_rights(&rights);
-		check_status(&c, omen_calibrator_finish(c.calibrator, &c.model, &c.arena), "it could not be calibrated");
+		finish(&c);
 		store(&c);
 	}
 	ivf_inspect_close(&c.at, ShareUpdateExclusiveLock);

@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xlog.h"
 #include "am/ivf/ivf_inspect.h"
@@ -100,6 +101,40 @@ ivf_inspect_snapshot(const IvfInspected *inspected, Snapshot snapshot)
 				 errmsg("index \"%s\" cannot be compared with its table yet",
 						RelationGetRelationName(inspected->index)),
 				 errhint("Transactions that began before the index was built must come to their ends.")));
+}
+
+void
+ivf_row_fetch_begin(IvfRowFetch *rows, const IvfInspected *at, Snapshot snapshot)
+{
+	rows->snapshot = snapshot;
+	rows->fetch = table_index_fetch_begin(at->table);
+	rows->slot = table_slot_create(at->table, NULL);
+	rows->info = BuildIndexInfo(at->index);
+	rows->estate = CreateExecutorState();
+	GetPerTupleExprContext(rows->estate)->ecxt_scantuple = rows->slot;
+}
+
+Datum
+ivf_row_fetch(IvfRowFetch *rows, ItemPointerData tid)
+{
+	bool		again = false;
+	bool		dead = false;
+	Datum		values[INDEX_MAX_KEYS];
+	bool		isnull[INDEX_MAX_KEYS];
+
+	ResetPerTupleExprContext(rows->estate);
+	if (!table_index_fetch_tuple(rows->fetch, &tid, rows->snapshot, rows->slot, &again, &dead))
+		return (Datum) 0;
+	FormIndexDatum(rows->info, rows->slot, rows->estate, values, isnull);
+	return isnull[0] ? (Datum) 0 : values[0];
+}
+
+void
+ivf_row_fetch_end(IvfRowFetch *rows)
+{
+	ExecDropSingleTupleTableSlot(rows->slot);
+	table_index_fetch_end(rows->fetch);
+	FreeExecutorState(rows->estate);
 }
 
 IvfOwnerRights

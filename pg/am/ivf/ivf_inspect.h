@@ -8,6 +8,7 @@
 
 #include "am/ivf/ivf_am.h"
 
+#include "executor/executor.h"
 #include "funcapi.h"
 #include "utils/snapshot.h"
 
@@ -32,6 +33,22 @@ extern void ivf_inspect_close(IvfInspected *inspected, LOCKMODE lock);
  * the table: its HOT chains may be broken for it.
  */
 extern void ivf_inspect_snapshot(const IvfInspected *inspected, Snapshot snapshot);
+
+/* Rows of the table by their row pointers, one after another: what the index has of each. */
+typedef struct IvfRowFetch
+{
+	Snapshot	snapshot;
+	struct IndexFetchTableData *fetch;
+	TupleTableSlot *slot;
+	IndexInfo  *info;
+	EState	   *estate;
+} IvfRowFetch;
+
+extern void ivf_row_fetch_begin(IvfRowFetch *rows, const IvfInspected *at, Snapshot snapshot);
+
+/* The vector, until the next call; 0 when the row is not visible, or has none. */
+extern Datum ivf_row_fetch(IvfRowFetch *rows, ItemPointerData tid);
+extern void ivf_row_fetch_end(IvfRowFetch *rows);
 
 /* Until given back, code is run as the table's owner's, and with no more rights than his. */
 typedef struct IvfOwnerRights

@@ -119,32 +119,17 @@ draw(Recall *recall, uint32 want)
 static void
 fetch_queries(Recall *recall)
 {
-	Relation	table = recall->at.table;
-	IndexFetchTableData *fetch = table_index_fetch_begin(table);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	IndexInfo  *info = BuildIndexInfo(recall->at.index);
-	EState	   *estate = CreateExecutorState();
+	IvfRowFetch rows;
 
-	GetPerTupleExprContext(estate)->ecxt_scantuple = slot;
+	ivf_row_fetch_begin(&rows, &recall->at, recall->snapshot);
 	for (uint32 q = 0; q < recall->count; q++)
 	{
-		RecallQuery *query = &recall->queries[q];
-		ItemPointerData tid = query->tid;
-		bool		again = false;
-		bool		dead = false;
-		Datum		values[INDEX_MAX_KEYS];
-		bool		isnull[INDEX_MAX_KEYS];
+		Datum		value = ivf_row_fetch(&rows, recall->queries[q].tid);
 
-		ResetPerTupleExprContext(estate);
-		if (!table_index_fetch_tuple(fetch, &tid, recall->snapshot, slot, &again, &dead))
-			continue;
-		FormIndexDatum(info, slot, estate, values, isnull);
-		if (!isnull[0])
-			query->value = PointerGetDatum(PG_DETOAST_DATUM_COPY(values[0]));
+		if (value != (Datum) 0)
+			recall->queries[q].value = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	table_index_fetch_end(fetch);
-	FreeExecutorState(estate);
+	ivf_row_fetch_end(&rows);
 }
 
 /* ---- searching ---- */
