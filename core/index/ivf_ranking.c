@@ -35,6 +35,10 @@ void
 omen_ranking_begin(OmenRanking *ranking, const OmenIvfModel *model, const OmenCodeQuery *query)
 {
 	uint32_t	code_bytes = omen_sign_code_bytes(model->dim_padded);
+	OmenSumTerms terms = {
+		.step = 2.0f * query->lut_step, .base = 2.0f * query->lut_base - query->sum,
+		.gap_sq = query->norm_sq, .most = LAST
+	};
 
 	ranking->ready = 0;
 	ranking->count = model->lists;
@@ -47,13 +51,8 @@ omen_ranking_begin(OmenRanking *ranking, const OmenIvfModel *model, const OmenCo
 
 		omen_simd->lut_scan(query->lut, model->codes + (size_t) first * code_bytes, code_bytes, sums);
 		/* The room past the last list is there: the arrays are padded to whole blocks. */
-		for (uint32_t i = 0; i < OMEN_BLOCK_CODES; i++)
-		{
-			float		distance = query->norm_sq + model->code_add[first + i] -
-				2.0f * model->code_scale[first + i] * omen_sign_product(query, sums[i]);
-
-			ranking->coarse[first + i] = distance < LAST ? distance : LAST;
-		}
+		omen_simd->sum_estimates(sums, &terms, model->code_add + first, model->code_scale + first,
+								 ranking->coarse + first);
 	}
 }
 

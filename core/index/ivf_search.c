@@ -105,11 +105,13 @@ note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, ui
 		   const float *add, const uint16_t *scale, const uint16_t *error, const uint32_t *slot)
 {
 	const OmenCodeQuery *query = &search->query;
+	OmenSumTerms terms = {
+		.step = 2.0f * query->lut_step, .base = 2.0f * query->lut_base - query->sum,
+		.gap_sq = view->gap_sq, .gap_error = view->gap_error, .blur = view->blur, .most = LAST
+	};
 	float		estimate[OMEN_BLOCK_CODES];
 	float		lower[OMEN_BLOCK_CODES];
-	float		worst = limit(search);
-	float		step = 2.0f * query->lut_step;
-	float		base = 2.0f * query->lut_base - query->sum;
+	uint32_t	near;
 
 	search->stats.codes_scanned += count;
 	if (search->range != NULL)
@@ -117,25 +119,17 @@ note_block(OmenIvfSearch *search, const ListView *view, const uint32_t *sums, ui
 		omen_range_note(search, sums, count, mask, add, scale, error, slot);
 		return;
 	}
-	for (uint32_t i = 0; i < count; i++)
-	{
-		float		product = step * (float) (int32_t) sums[i] + base;
-
-		estimate[i] = add[i] + view->gap_sq - 2.0f * omen_float_from_bf16(scale[i]) * product;
-		/* Overflow, and what is made from it, comes last among the finite. */
-		estimate[i] = estimate[i] < LAST ? estimate[i] : LAST;
-		lower[i] = estimate[i] - (view->gap_error * omen_float_from_bf16(error[i]) + view->blur);
-		lower[i] = lower[i] < LAST ? lower[i] : LAST;
-	}
+	near = omen_simd->sum_bounds(sums, &terms, add, scale, error, limit(search), estimate, lower);
 	if (count < OMEN_BLOCK_CODES)
 		mask &= (1u << count) - 1;
 	if (search->filter.count > 0)
 		omen_ivf_note_angles(search, view->distance, search->model->start[view->list].spread, estimate, lower, mask);
+	mask &= near;
 	for (; mask != 0; mask &= mask - 1)
 	{
 		uint32_t	i = (uint32_t) __builtin_ctz(mask);
 
-		if (lower[i] < worst && slot[i] != OMEN_NO_SLOT)
+		if (slot[i] != OMEN_NO_SLOT)
 			search->scanned[search->scanned_count++] = (OmenScanned) {lower[i], estimate[i], slot[i]};
 	}
 }
@@ -213,6 +207,18 @@ scan_packed_codes(OmenIvfSearch *search, PackedReader *reader, OmenPackedPlace *
 	return OMEN_OK;
 }
 
+/* The factors of a list's last block as those of a whole one; what is missing is zero. */
+static const uint8_t *
+spread_factors(const uint8_t *factors, uint32_t width, uint8_t *whole)
+{
+	memset(whole, 0, OMEN_BLOCK_CODES * OMEN_POSTING_FACTOR_BYTES);
+	memcpy(whole, factors, 4 * width);
+	memcpy(whole + 4 * OMEN_BLOCK_CODES, factors + 4 * width, 2 * width);
+	memcpy(whole + 6 * OMEN_BLOCK_CODES, factors + 6 * width, 2 * width);
+	memcpy(whole + 8 * OMEN_BLOCK_CODES, factors + 8 * width, 4 * width);
+	return whole;
+}
+
 static OmenStatus
 scan_packed(OmenIvfSearch *search, const ListView *view)
 {
@@ -235,10 +241,7 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 		uint32_t	left = start->count - done;
 		uint32_t	width = left < OMEN_BLOCK_CODES ? left : OMEN_BLOCK_CODES;
 		uint32_t	sums[OMEN_BLOCK_CODES];
-		float		add[OMEN_BLOCK_CODES];
-		uint16_t	scale[OMEN_BLOCK_CODES];
-		uint16_t	error[OMEN_BLOCK_CODES];
-		uint32_t	slot[OMEN_BLOCK_CODES];
+		uint8_t		last[OMEN_BLOCK_CODES * OMEN_POSTING_FACTOR_BYTES];
 		const uint8_t *factors;
 		uint32_t	mask = masks != NULL ? masks[done / OMEN_BLOCK_CODES] : UINT32_MAX;
 
@@ -260,12 +263,13 @@ scan_packed(OmenIvfSearch *search, const ListView *view)
 		if (status != OMEN_OK)
 			break;
 		factors = reader.body + place.offset;
-		memcpy(add, factors, 4 * width);
-		memcpy(scale, factors + 4 * width, 2 * width);
-		memcpy(error, factors + 6 * width, 2 * width);
-		memcpy(slot, factors + 8 * width, 4 * width);
 		place.offset += OMEN_POSTING_FACTOR_BYTES * width;
-		note_block(search, view, sums, width, mask, add, scale, error, slot);
+		if (width < OMEN_BLOCK_CODES)
+			factors = spread_factors(factors, width, last);
+		note_block(search, view, sums, width, mask, (const float *) factors,
+				   (const uint16_t *) (factors + 4 * OMEN_BLOCK_CODES),
+				   (const uint16_t *) (factors + 6 * OMEN_BLOCK_CODES),
+				   (const uint32_t *) (factors + 8 * OMEN_BLOCK_CODES));
 		done += width;
 	}
 	if (reader.body != NULL)

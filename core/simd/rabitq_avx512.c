@@ -189,3 +189,20 @@ omen_i16_from_f32_avx512(int16_t *out, const float *in, float inverse, uint32_t 
 {
 	i16_from_f32(out, in, inverse, dim);
 }
+
+uint32_t
+omen_sum_bounds_avx512(const uint32_t sums[OMEN_BLOCK_CODES], const OmenSumTerms *terms,
+					   const float add[OMEN_BLOCK_CODES], const uint16_t scale[OMEN_BLOCK_CODES],
+					   const uint16_t error[OMEN_BLOCK_CODES], float worst,
+					   float estimate[OMEN_BLOCK_CODES], float lower[OMEN_BLOCK_CODES])
+{
+	return sum_bounds(sums, terms, add, scale, error, worst, estimate, lower);
+}
+
+void
+omen_sum_estimates_avx512(const uint32_t sums[OMEN_BLOCK_CODES], const OmenSumTerms *terms,
+						  const float add[OMEN_BLOCK_CODES], const float scale[OMEN_BLOCK_CODES],
+						  float estimate[OMEN_BLOCK_CODES])
+{
+	sum_estimates(sums, terms, add, scale, estimate);
+}

@@ -145,3 +145,20 @@ omen_i16_from_f32_neon(int16_t *out, const float *in, float inverse, uint32_t di
 {
 	i16_from_f32(out, in, inverse, dim);
 }
+
+uint32_t
+omen_sum_bounds_neon(const uint32_t sums[OMEN_BLOCK_CODES], const OmenSumTerms *terms,
+					 const float add[OMEN_BLOCK_CODES], const uint16_t scale[OMEN_BLOCK_CODES],
+					 const uint16_t error[OMEN_BLOCK_CODES], float worst,
+					 float estimate[OMEN_BLOCK_CODES], float lower[OMEN_BLOCK_CODES])
+{
+	return sum_bounds(sums, terms, add, scale, error, worst, estimate, lower);
+}
+
+void
+omen_sum_estimates_neon(const uint32_t sums[OMEN_BLOCK_CODES], const OmenSumTerms *terms,
+						const float add[OMEN_BLOCK_CODES], const float scale[OMEN_BLOCK_CODES],
+						float estimate[OMEN_BLOCK_CODES])
+{
+	sum_estimates(sums, terms, add, scale, estimate);
+}

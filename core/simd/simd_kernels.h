@@ -36,6 +36,13 @@
 	void		omen_i16_from_f32_##isa(int16_t *out, const float *in, float inverse, uint32_t dim); \
 	void		omen_lut_scan_##isa(const uint8_t *lut, const uint8_t *codes, uint32_t positions, \
 									uint32_t sums[OMEN_BLOCK_CODES]); \
+	uint32_t	omen_sum_bounds_##isa(const uint32_t sums[OMEN_BLOCK_CODES], const OmenSumTerms *terms, \
+									  const float add[OMEN_BLOCK_CODES], const uint16_t scale[OMEN_BLOCK_CODES], \
+									  const uint16_t error[OMEN_BLOCK_CODES], float worst, \
+									  float estimate[OMEN_BLOCK_CODES], float lower[OMEN_BLOCK_CODES]); \
+	void		omen_sum_estimates_##isa(const uint32_t sums[OMEN_BLOCK_CODES], const OmenSumTerms *terms, \
+										 const float add[OMEN_BLOCK_CODES], const float scale[OMEN_BLOCK_CODES], \
+										 float estimate[OMEN_BLOCK_CODES]); \
 	int32_t		omen_dot_u4_i16_##isa(const uint8_t *code, const int16_t *query, uint32_t dim); \
 	int32_t		omen_dot_u8_i16_##isa(const uint8_t *code, const int16_t *query, uint32_t dim); \
 	void		omen_dots_i8_##isa(const int8_t *rows, uint32_t row_count, \

@@ -42,6 +42,8 @@
 	.lut_fill = omen_lut_fill_##isa, \
 	.i16_from_f32 = omen_i16_from_f32_##isa, \
 	.lut_scan = omen_lut_scan_##isa, \
+	.sum_bounds = omen_sum_bounds_##isa, \
+	.sum_estimates = omen_sum_estimates_##isa, \
 	.dot_u4_i16 = omen_dot_u4_i16_##isa, \
 	.dot_u8_i16 = omen_dot_u8_i16_##isa, \
 	.dots_i8 = omen_dots_i8_##isa, \

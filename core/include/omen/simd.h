@@ -49,6 +49,17 @@ typedef struct OmenU4Fit
 /* Highest entry of a scan lookup table: 8 of them fit eight bits (4 positions x 2 nibbles). */
 #define OMEN_LUT_MAX 31
 
+/* For sum_bounds and sum_estimates: the same for all codes of a list. */
+typedef struct OmenSumTerms
+{
+	float		step;
+	float		base;
+	float		gap_sq;
+	float		gap_error;
+	float		blur;
+	float		most;
+} OmenSumTerms;
+
 typedef struct OmenSimd
 {
 	const char *name;
@@ -108,6 +119,21 @@ typedef struct OmenSimd
 	 */
 	void		(*lut_scan) (const uint8_t *lut, const uint8_t *codes, uint32_t positions,
 							 uint32_t sums[OMEN_BLOCK_CODES]);
+
+	/*
+	 * What a block's table sums tell of its codes, in these roundings:
+	 * estimate[i] = add[i] + gap_sq - 2 scale[i] x (step x sums[i] + base), and
+	 * lower[i] = estimate[i] - (gap_error x error[i] + blur), both `most` when greater
+	 * or NaN; scale and error are bfloat16.  Returns bit i: lower[i] < worst.
+	 */
+	uint32_t	(*sum_bounds) (const uint32_t sums[OMEN_BLOCK_CODES], const OmenSumTerms *terms,
+							   const float add[OMEN_BLOCK_CODES], const uint16_t scale[OMEN_BLOCK_CODES],
+							   const uint16_t error[OMEN_BLOCK_CODES], float worst,
+							   float estimate[OMEN_BLOCK_CODES], float lower[OMEN_BLOCK_CODES]);
+	/* The estimates alone, with scales as floats. */
+	void		(*sum_estimates) (const uint32_t sums[OMEN_BLOCK_CODES], const OmenSumTerms *terms,
+								  const float add[OMEN_BLOCK_CODES], const float scale[OMEN_BLOCK_CODES],
+								  float estimate[OMEN_BLOCK_CODES]);
 
 	/*
 	 * Sum of code[i] * query[i].  u4: two dimensions a byte, even dimension
