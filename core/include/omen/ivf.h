@@ -42,7 +42,7 @@
  * and the rows that calibration learns from lie nearer to their centroids than
  * strangers do.
  */
-#define OMEN_LISTS_SURE 4
+#define OMEN_LISTS_SURE 2
 
 extern const float omen_calibration_levels[OMEN_CALIBRATION_LEVELS];
 extern const uint32_t omen_calibration_ks[OMEN_CALIBRATION_KS];

@@ -286,6 +286,7 @@ fetch_hits(IvfScan *ivf, int64 wanted)
 	uint32		nearest_count = 0;
 	uint32		qualified = 0;
 	uint32		expected = 0;
+	uint32		expected_values = 0;
 
 	for (uint32 i = 0; i < ivf->search->hit_count; i++)
 	{
@@ -305,9 +306,12 @@ fetch_hits(IvfScan *ivf, int64 wanted)
 
 			ordered_rows_expect(&ivf->rows, item_pointer(next->tid), item_pointer(next->place));
 		}
-		if (i + EXPECTED_VALUES < ivf->search->hit_count)
-			ordered_rows_expect_value(&ivf->rows, item_pointer(hit[EXPECTED_VALUES].tid),
-									  item_pointer(hit[EXPECTED_VALUES].place));
+		for (until = Min(i + EXPECTED_VALUES + 1, ivf->search->hit_count); expected_values < until; expected_values++)
+		{
+			const OmenHit *next = &ivf->search->hits[expected_values];
+
+			ordered_rows_expect_value(&ivf->rows, item_pointer(next->tid), item_pointer(next->place));
+		}
 		row = row_of_hit(ivf, hit);
 		if (row->state != ORDERED_ROW_WAITING || row->distance < ivf->rows.last_distance)
 			continue;
