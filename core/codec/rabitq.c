@@ -151,22 +151,25 @@ omen_code_query_init(OmenCodeQuery *query, OmenArena *arena, uint32_t dim)
  * that make the widest nibble just fit 0 .. OMEN_LUT_MAX.
  */
 static void
-prepare_lut(OmenCodeQuery *query)
+prepare_lut(OmenCodeQuery *query, float magnitudes)
 {
 	const float *q = query->vector;
+	float		most[LANES] = {0};
 	float		widest = 0;
 	float		inverse;
 
-	query->lut_base = 0;
-	for (uint32_t i = 0; i < query->dim; i += 4)
-	{
-		float		width = (fabsf(q[i]) + fabsf(q[i + 1])) + (fabsf(q[i + 2]) + fabsf(q[i + 3]));
-		float		sum = (q[i] + q[i + 1]) + (q[i + 2] + q[i + 3]);
+	for (uint32_t i = 0; i < query->dim; i += 4 * LANES)
+		for (uint32_t j = 0; j < LANES; j++)
+		{
+			const float *four = q + i + 4 * j;
+			float		width = (fabsf(four[0]) + fabsf(four[1])) + (fabsf(four[2]) + fabsf(four[3]));
 
-		widest = width > widest ? width : widest;
-		/* What is negative: half of what the sum falls short of the width. */
-		query->lut_base += 0.5f * (sum - width);
-	}
+			most[j] = width > most[j] ? width : most[j];
+		}
+	for (uint32_t j = 0; j < LANES; j++)
+		widest = most[j] > widest ? most[j] : widest;
+	/* What is negative: half of what the sum falls short of the magnitudes. */
+	query->lut_base = 0.5f * (query->sum - magnitudes);
 	query->lut_step = widest / OMEN_LUT_MAX;
 	inverse = widest > 0 ? OMEN_LUT_MAX / widest : 0.0f;
 	omen_simd->lut_fill(q, query->dim, inverse, query->lut);
@@ -174,10 +177,9 @@ prepare_lut(OmenCodeQuery *query)
 
 /* As fine as int16 allows while 15 x the sum of magnitudes stays inside int32. */
 static void
-prepare_fine(OmenCodeQuery *query)
+prepare_fine(OmenCodeQuery *query, float magnitudes)
 {
 	const float *q = query->vector;
-	float		sums[LANES] = {0};
 	float		most[LANES] = {0};
 	double		sum;
 	float		widest = 0;
@@ -189,12 +191,11 @@ prepare_fine(OmenCodeQuery *query)
 			float		magnitude = fabsf(q[i + j]);
 
 			most[j] = magnitude > most[j] ? magnitude : most[j];
-			sums[j] += magnitude;
 		}
 	for (uint32_t j = 0; j < LANES; j++)
 		widest = most[j] > widest ? most[j] : widest;
 	/* A little more, for what was lost in adding. */
-	sum = lane_sum(sums) * 1.0001;
+	sum = magnitudes * 1.0001;
 	query->fine_step = widest / 32767.0f;
 	/* 255 rather than 15: centroids, eight bits wide, meet the same query. */
 	if (sum * 255.0 / query->fine_step > 2147000000.0)
@@ -208,6 +209,7 @@ void
 omen_code_query_prepare(OmenCodeQuery *query)
 {
 	float		sums[LANES] = {0};
+	float		magnitudes[LANES] = {0};
 
 	query->norm_sq = omen_simd->dot_f32(query->vector, query->vector, query->dim);
 	if (!(query->norm_sq < OMEN_ADD_LAST))
@@ -218,10 +220,13 @@ omen_code_query_prepare(OmenCodeQuery *query)
 	}
 	for (uint32_t i = 0; i < query->dim; i += LANES)
 		for (uint32_t j = 0; j < LANES; j++)
+		{
 			sums[j] += query->vector[i + j];
+			magnitudes[j] += fabsf(query->vector[i + j]);
+		}
 	query->sum = lane_sum(sums);
-	prepare_lut(query);
-	prepare_fine(query);
+	prepare_lut(query, lane_sum(magnitudes));
+	prepare_fine(query, lane_sum(magnitudes));
 }
 
 float

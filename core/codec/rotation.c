@@ -23,15 +23,19 @@ omen_rotation_init(OmenRotation *rotation, OmenArena *arena, uint32_t dim, uint6
 	uint32_t	padded = omen_dim_padded(dim);
 	uint32_t	block = padded & -padded;
 	uint32_t	count = padded / block;
-	uint32_t	words = padded / 64;
 	OmenRandom	random = {seed};
-	uint64_t   *signs = omen_arena_alloc(arena, (size_t) ROUNDS * words, sizeof(uint64_t));
+	uint32_t   *signs = omen_arena_alloc(arena, (size_t) ROUNDS * padded, sizeof(uint32_t));
 	float	   *mix = NULL;
 
 	if (signs == NULL)
 		return OMEN_NO_MEMORY;
-	for (uint32_t i = 0; i < ROUNDS * words; i++)
-		signs[i] = omen_random_next(&random);
+	for (uint32_t word = 0; word < ROUNDS * padded / 64; word++)
+	{
+		uint64_t	bits = omen_random_next(&random);
+
+		for (uint32_t i = 0; i < 64; i++)
+			signs[word * 64 + i] = (uint32_t) (bits >> i & 1) << 31;
+	}
 	if (count > 1)
 	{
 		mix = omen_arena_alloc(arena, (size_t) count * count, sizeof(float));
@@ -49,27 +53,16 @@ omen_rotation_init(OmenRotation *rotation, OmenArena *arena, uint32_t dim, uint6
 	return OMEN_OK;
 }
 
+typedef uint32_t __attribute__((may_alias)) FloatBits;
+
+/* Flips the sign bit rather than multiplying: exact, NaN included. */
 static void
-flip_signs(float *values, const uint64_t *signs, uint32_t dim)
+flip_signs(float *values, const uint32_t *restrict signs, uint32_t dim)
 {
-	uint32_t	bits[2];
+	FloatBits  *restrict bits = (FloatBits *) values;
 
-	/* Flips the sign bit rather than multiplying: exact, NaN included. */
-	for (uint32_t word = 0; word < dim / 64; word++)
-	{
-		bits[0] = (uint32_t) signs[word];
-		bits[1] = (uint32_t) (signs[word] >> 32);
-		for (uint32_t half = 0; half < 2; half++)
-		{
-			uint32_t	raw[32];
-			float	   *at = values + word * 64 + half * 32;
-
-			memcpy(raw, at, sizeof(raw));
-			for (uint32_t i = 0; i < 32; i++)
-				raw[i] ^= (bits[half] >> i) << 31;
-			memcpy(at, raw, sizeof(raw));
-		}
-	}
+	for (uint32_t i = 0; i < dim; i++)
+		bits[i] ^= signs[i];
 }
 
 /* Columns multiplied together: the width of the widest vector register. */
@@ -133,7 +126,7 @@ omen_rotation_apply(const OmenRotation *rotation, const float *in, float *out, f
 	memset(out + rotation->dim, 0, (dim - rotation->dim) * sizeof(float));
 	for (uint32_t round = 0; round < ROUNDS; round++)
 	{
-		flip_signs(out, rotation->signs + (size_t) round * (dim / 64), dim);
+		flip_signs(out, rotation->signs + (size_t) round * dim, dim);
 		for (uint32_t b = 0; b < rotation->block_count; b++)
 			omen_simd->hadamard_f32(out + b * rotation->block, rotation->block);
 		if (rotation->block_count == 3)

@@ -19,7 +19,7 @@ typedef struct OmenRotation
 	uint32_t	dim_padded;		/* of the output: dim rounded up to a multiple of 64 */
 	uint32_t	block;			/* the power of two in dim_padded */
 	uint32_t	block_count;	/* dim_padded / block, odd */
-	const uint64_t *signs;		/* 3 x dim_padded bits, set = negate */
+	const uint32_t *signs;		/* [3][dim_padded] a float's sign bit, set = negate */
 	const float *mix;			/* block_count x block_count, orthogonal; NULL when 1 */
 	float		unit;			/* a power of two that everything is multiplied by besides: 1 */
 } OmenRotation;
