@@ -23,6 +23,21 @@
 #define SURE_K 10
 #define SURE_RECALL 0.98
 
+/*
+ * How many of a code's deviations its row is given.  What a narrow bound loses
+ * are rows about the k-th place: of ten a good part of the recall, of a
+ * thousand hardly any, while the codes that pass grow with k.
+ */
+static float
+epsilon_for(uint32_t k, double recall)
+{
+	if (k < SURE_K)
+		return OMEN_EPSILON_SURE;
+	if (recall >= SURE_RECALL)
+		return k < 10 * SURE_K ? OMEN_EPSILON_SURE : OMEN_EPSILON_DEFAULT;
+	return k < 10 * SURE_K ? OMEN_EPSILON_DEFAULT : k < 100 * SURE_K ? 1.4f : 1.1f;
+}
+
 static inline uint32_t
 greater(uint32_t a, uint32_t b)
 {
@@ -46,7 +61,7 @@ find_effort(const OmenIvfModel *model, int strange, uint32_t k, double recall, i
 	uint32_t	l = 0;
 	double		aim = recall + (1.0 - recall) * (strange ? AIM_STRANGE : k > OMEN_NEIGHBOURS_MANY ? AIM_BEYOND : AIM);
 
-	effort.epsilon = k < SURE_K || recall >= SURE_RECALL ? OMEN_EPSILON_SURE : OMEN_EPSILON_DEFAULT;
+	effort.epsilon = epsilon_for(k, recall);
 	if (model->calibration->queries == 0 || recall >= 1.0)
 		return effort;
 	effort.recall = (float) recall;
