@@ -452,6 +452,7 @@ read_record(OmenIvfSearch *search, const ListView *scanned_in, uint32_t slot)
 	worst = hit.estimate + hit.bound;
 	search->entered += limit(search) == INFINITY || worst < search->nearest[0];
 	omen_heap_offer(search->nearest, &search->nearest_count, search->nearest_room, worst);
+	omen_heap_offer(search->likely, &search->likely_count, search->nearest_room, hit.estimate);
 	return OMEN_OK;
 }
 
@@ -517,7 +518,7 @@ read_scanned(OmenIvfSearch *search, const ListView *view)
 		/* A threshold that about `first` estimates pass, from a small heap of them. */
 		uint32_t	count = 0;
 		uint32_t	left = 0;
-		float	   *heap = search->nearest + search->nearest_room;	/* behind it */
+		float	   *heap = search->likely + search->nearest_room;	/* behind it */
 
 		for (uint32_t i = 0; i < search->scanned_count; i++)
 			omen_heap_offer(heap, &count, first, search->scanned[i].estimate);
@@ -543,7 +544,8 @@ read_scanned(OmenIvfSearch *search, const ListView *view)
 static int
 hopeless(const OmenIvfSearch *search, const OmenListRank *rank, float stop_z)
 {
-	float		worst = limit(search);
+	/* As calibrated: by where the k-th best is, not by where it is at its worst. */
+	float		worst = limit(search) == INFINITY ? INFINITY : search->likely[0];
 	float		spread = search->model->start[rank->list].spread;
 
 	if (worst == INFINITY || stop_z == INFINITY || spread <= 0)
@@ -641,15 +643,17 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 
 	search->hit_count = 0;
 	search->nearest_count = 0;
+	search->likely_count = 0;
 	memset(&search->odds, 0, sizeof(search->odds));
 	omen_slot_set_empty(&search->read);
 	if (k > search->nearest_room && k != OMEN_K_ALL)
 	{
-		search->nearest = omen_arena_alloc(search->arena, (size_t) k * 2 + FIRST_RECORDS, sizeof(float));
+		search->nearest = omen_arena_alloc(search->arena, (size_t) k * 3 + FIRST_RECORDS, sizeof(float));
 		if (search->nearest == NULL)
 			return omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
 	}
 	search->nearest_room = k == OMEN_K_ALL ? 0 : k;
+	search->likely = search->nearest + search->nearest_room;
 	omen_ranking_ahead(&search->ranking, model, &search->query, 0, effort.lists);
 	effort = effort.recall > 0 ? omen_ivf_query_effort(search, k, effort.recall, effort.grown) : effort;
 	omen_ranking_ahead(&search->ranking, model, &search->query, 0, effort.lists);

@@ -458,6 +458,8 @@ typedef struct OmenIvfSearch
 	float	   *nearest;		/* max-heap of the k best, each at its worst: estimate + bound */
 	uint32_t	nearest_count;
 	uint32_t	nearest_room;
+	float	   *likely;			/* max-heap of the k least estimates: where the k-th is, more or less */
+	uint32_t	likely_count;
 	float		rounding;		/* by so much two equal distances may differ; see omen_ivf_search_begin */
 	uint32_t	entered;		/* rows that came among those, since it was set to 0 */
 	struct OmenScanned *scanned;	/* codes of the list at hand that passed */
