@@ -242,6 +242,82 @@ test_query_tables(const OmenSimd *table)
 	}
 }
 
+/* The definition, in single precision; the tests are compiled without contraction, too. */
+static float
+estimate_of(const OmenSumTerms *terms, uint32_t sum, float add, float scale)
+{
+	float		product = terms->step * (float) sum + terms->base;
+	float		estimate = add + terms->gap_sq - 2.0f * scale * product;
+
+	return estimate < terms->most ? estimate : terms->most;
+}
+
+static uint16_t
+some_bf16(bool wild)
+{
+	return wild ? (uint16_t) random_u64() : (uint16_t) (0x3c00 + random_between(0, 0x1ff));
+}
+
+static float
+of_bf16(uint16_t half)
+{
+	uint32_t	bits = (uint32_t) half << 16;
+	float		value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+static bool
+same_float(float a, float b)
+{
+	return memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+/* Bounds of a block from its sums; every other time with infinities, NaN and overflow among the factors. */
+static void
+test_sum_bounds(const OmenSimd *table)
+{
+	for (uint32_t round = 0; round < 200; round++)
+	{
+		bool		wild = round % 2;
+		uint32_t   *sums = guarded(0, OMEN_BLOCK_CODES * sizeof(uint32_t));
+		float	   *add = guarded(1, OMEN_BLOCK_CODES * sizeof(float));
+		float	   *wide = guarded(2, OMEN_BLOCK_CODES * sizeof(float));
+		uint16_t	scale[OMEN_BLOCK_CODES];
+		uint16_t	error[OMEN_BLOCK_CODES];
+		float		estimate[OMEN_BLOCK_CODES];
+		float		lower[OMEN_BLOCK_CODES];
+		float		alone[OMEN_BLOCK_CODES];
+		OmenSumTerms terms = {.step = 0.01f, .base = -3, .gap_sq = 2, .gap_error = 0.7f, .blur = 0.05f, .most = 3e38f};
+		float		worst = round % 5 == 0 ? INFINITY : (float) random_between(-2000, 4000) / 1000.0f;
+		uint32_t	want = 0;
+		uint32_t	got;
+
+		for (uint32_t i = 0; i < OMEN_BLOCK_CODES; i++)
+		{
+			sums[i] = (uint32_t) random_between(0, 60000);
+			add[i] = wild && i % 7 == 0 ? (i % 2 ? INFINITY : NAN) : (float) random_between(-3000, 3000) / 1000.0f;
+			scale[i] = some_bf16(wild);
+			error[i] = some_bf16(wild);
+			wide[i] = of_bf16(scale[i]);
+		}
+		got = table->sum_bounds(sums, &terms, add, scale, error, worst, estimate, lower);
+		table->sum_estimates(sums, &terms, add, wide, alone);
+		for (uint32_t i = 0; i < OMEN_BLOCK_CODES; i++)
+		{
+			float		middle = estimate_of(&terms, sums[i], add[i], wide[i]);
+			float		least = middle - (terms.gap_error * of_bf16(error[i]) + terms.blur);
+
+			least = least < terms.most ? least : terms.most;
+			want |= (uint32_t) (least < worst) << i;
+			check(same_float(estimate[i], middle) && same_float(alone[i], middle), "estimate %u of round %u", i, round);
+			check(same_float(lower[i], least), "bound %u of round %u", i, round);
+		}
+		check(got == want, "codes below %g in round %u", worst, round);
+	}
+}
+
 static void
 check_tile(const OmenSimd *table, uint32_t row_count, uint32_t col_count, uint32_t dim, bool extreme)
 {
@@ -332,6 +408,7 @@ test_codes(const OmenSimd *table)
 	run_table_test("32 keys against a condition", test_keys, table);
 	run_table_test("lookup scan", test_lut_scan, table);
 	run_table_test("tables of a query", test_query_tables, table);
+	run_table_test("bounds of a block", test_sum_bounds, table);
 	run_table_test("inner products of 4 and 8-bit codes", test_code_dots, table);
 	run_table_test("tiles of 8-bit inner products", test_tiles, table);
 	run_table_test("what is near of a tile's row", test_near, table);
