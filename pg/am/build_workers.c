@@ -132,8 +132,9 @@ build_team_launch(BuildTeam *team, Relation index)
 {
 	LaunchParallelWorkers(team->context);
 	ereport(DEBUG1,
-			(errmsg_internal("index \"%s\" is built with %d parallel workers", RelationGetRelationName(index),
-							 team->context->nworkers_launched)));
+			(errmsg_internal("index \"%s\" is built with %d of %d parallel workers",
+							 RelationGetRelationName(index), team->context->nworkers_launched,
+							 team->context->nworkers)));
 	return team->context->nworkers_launched;
 }
 
