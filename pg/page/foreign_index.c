@@ -46,9 +46,13 @@ page_is_foreign(Page page)
 bool
 foreign_index(Relation index)
 {
-	Buffer		buffer = ReadBuffer(index, OMEN_META_BLOCK);
+	Buffer		buffer;
 	bool		foreign;
 
+	/* As a concurrent build leaves it that was cut off before it began to write. */
+	if (RelationGetNumberOfBlocks(index) == 0)
+		return false;
+	buffer = ReadBuffer(index, OMEN_META_BLOCK);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	foreign = page_is_foreign(BufferGetPage(buffer));
 	UnlockReleaseBuffer(buffer);

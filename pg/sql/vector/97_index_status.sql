@@ -10,8 +10,10 @@ RETURNS SETOF record LANGUAGE sql VOLATILE PARALLEL RESTRICTED
 BEGIN ATOMIC
 	SELECT s.index, s.indrelid::pg_catalog.regclass, s.amname,
 		CASE WHEN s.is_foreign THEN 'in pgvector''s page format' WHEN NOT s.usable THEN 'not valid' ELSE 'ready' END,
-		CASE WHEN s.is_foreign OR NOT s.usable THEN pg_catalog.format('REINDEX INDEX CONCURRENTLY %s;', s.index) END
-	FROM (SELECT i.indexrelid::pg_catalog.regclass AS index, i.indrelid, a.amname, i.indisvalid AND i.indisready AS usable,
+		-- what an interrupted REINDEX CONCURRENTLY has left behind is beside the index itself
+		CASE WHEN NOT s.usable AND s.relname OPERATOR(pg_catalog.~) '_cc(new|old)[0-9]*$' THEN pg_catalog.format('DROP INDEX CONCURRENTLY %s;', s.index)
+			WHEN s.is_foreign OR NOT s.usable THEN pg_catalog.format('REINDEX INDEX CONCURRENTLY %s;', s.index) END
+	FROM (SELECT i.indexrelid::pg_catalog.regclass AS index, c.relname, i.indrelid, a.amname, i.indisvalid AND i.indisready AS usable,
 			vector_index_is_foreign(i.indexrelid) AS is_foreign
 		FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am a ON a.oid = c.relam
 		WHERE a.amname IN ('ivf', 'hnsw', 'ivfflat') AND c.relkind = 'i' AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)) s

@@ -44,6 +44,7 @@ CREATE INDEX by_graph ON rows_all USING hnsw (v vector_cosine_ops);
 ANALYZE rows_all;
 SET enable_seqscan = off;
 SET enable_sort = off;
+EXPLAIN (COSTS OFF) SELECT id FROM rows_all WHERE category = 7 ORDER BY v <=> '[1,2,3]' LIMIT 10;
 -- more than ef_search
 SELECT count(*) FROM (SELECT id FROM rows_all ORDER BY v <=> '[1,2,3]' LIMIT 100) x;
 -- one row in a hundred qualifies
@@ -58,11 +59,17 @@ RESET hnsw.max_scan_tuples;
 CREATE INDEX by_bits ON rows_all USING hnsw ((binary_quantize(v - '[0.5,0.5,0.5]')::bit(3)) bit_hamming_ops);
 CREATE INDEX by_half ON rows_all USING hnsw ((v::halfvec(3)) halfvec_l2_ops);
 CREATE INDEX by_part ON rows_all USING hnsw ((subvector(v, 1, 2)::vector(2)) vector_cosine_ops);
-SELECT count(*) FROM (SELECT * FROM (SELECT * FROM rows_all
+PREPARE bits AS SELECT count(*) FROM (SELECT * FROM (SELECT * FROM rows_all
 	ORDER BY binary_quantize(v - '[0.5,0.5,0.5]')::bit(3) <~> binary_quantize('[1,-2,3]'::vector) LIMIT 20) y
 	ORDER BY v <=> '[1,2,3]' LIMIT 5) x;
-SELECT count(*) FROM (SELECT * FROM rows_all ORDER BY v::halfvec(3) <-> '[1,2,3]' LIMIT 5) x;
-SELECT count(*) FROM (SELECT * FROM rows_all ORDER BY subvector(v, 1, 2)::vector(2) <=> '[1,2]' LIMIT 5) x;
+PREPARE half AS SELECT count(*) FROM (SELECT * FROM rows_all ORDER BY v::halfvec(3) <-> '[1,2,3]' LIMIT 5) x;
+PREPARE part AS SELECT count(*) FROM (SELECT * FROM rows_all ORDER BY subvector(v, 1, 2)::vector(2) <=> '[1,2]' LIMIT 5) x;
+EXPLAIN (COSTS OFF) EXECUTE bits;
+EXECUTE bits;
+EXPLAIN (COSTS OFF) EXECUTE half;
+EXECUTE half;
+EXPLAIN (COSTS OFF) EXECUTE part;
+EXECUTE part;
 DROP INDEX by_bits, by_half, by_part;
 -- without a LIMIT: all but the NULL, the zero vector last
 SELECT count(*), bool_or(id = 5001) AS null_there, (array_agg(id))[5001] AS last
