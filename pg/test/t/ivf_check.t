@@ -5,6 +5,8 @@
 #
 # Each of many indexes gets its own damage while the server is down.  Most are
 # sealed again with a right checksum, so that not the checksum finds them.
+# Plain indexes, those with columns beside the vector, with rows in two lists
+# and by inner product get the same damages, and those that only they can have.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -17,10 +19,17 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use constant { PAGE => 8192, BODY => 32, TRAILER => 8160 };
-use constant { META => 1, MODEL => 2, DIRECTORY => 3, PACKED => 4, TAIL => 5, ROW => 6 };
-# of vector(40), which is 64 coordinates in the index
-use constant { RECORD => 32 + 32, POSTING => 8 + 12 + 4, SLOT_IN_POSTING => 8 + 8, ROWS_A_PAGE => 127 };
+use constant { META => 1, MODEL => 2, DIRECTORY => 3, PACKED => 4, TAIL => 5, ROW => 6, KEYS => 7 };
 use constant { NONE => 0xFFFFFFFF };
+
+# with as many rows as stay in tails
+my %kinds = (
+	plain => { keys => 0, index => '(v vector_l2_ops)', spill => 'off', last => 2100 },
+	keyed => { keys => 2, index => '(v vector_l2_ops, a, b)', spill => 'off', last => 2100 },
+	product => { keys => 0, index => '(v vector_ip_ops)', spill => 'off', last => 2100 },
+	spilled => { keys => 0, index => '(v vector_l2_ops)', spill => 'on', last => 1500 },
+);
+my $keys;						# of the index at hand
 
 seed_from_time();
 
@@ -74,8 +83,12 @@ sub blocks
 	return grep { u16(\$pages->[$_], TRAILER + 24) == $kind && ($kind == META || u32(\$pages->[$_], TRAILER) == $generation) } 0 .. $#$pages;
 }
 
-sub record { return BODY + $_[0] * RECORD }
-sub posting { return BODY + $_[0] * POSTING }
+# of vector(40), which is 64 coordinates in the index
+sub record_bytes { return 32 + 32 + 8 * $keys }
+sub record { return BODY + $_[0] * record_bytes() }
+sub record_of { my ($slot) = @_; my $a_page = int(8128 / record_bytes()); return (int($slot / $a_page), record($slot % $a_page)) }
+sub posting { return BODY + $_[0] * (8 + 8 * $keys + 12 + 4) }
+sub slot_at { return posting($_[0] + 1) - 8 }
 
 # The page and place of the first posting in a tail, or of a live record (not the page's first).
 sub a_tail { my ($pages) = @_; return (blocks($pages, TAIL))[0] }
@@ -123,16 +136,15 @@ my @damages = (
 	[ 'two pointers exchanged', sub { my $p = shift; my ($b, $at) = a_record($p, 30); my ($c, $to) = a_record($p, 31);
 		(substr($p->[$b], $at, 6), substr($p->[$c], $to, 6)) = (substr($p->[$c], $to, 6), substr($p->[$b], $at, 6)); ($b, $c) },
 		qr/a record's code is not that of row \(\d+,\d+\)/ ],
-	[ 'a row missing', sub { my $p = shift; my $t = a_tail($p); my $slot = u32(\$p->[$t], posting(0) + SLOT_IN_POSTING);
-		my $b = int($slot / ROWS_A_PAGE); put32(\$p->[$t], posting(0) + SLOT_IN_POSTING, NONE);
-		put16(\$p->[$b], record($slot % ROWS_A_PAGE) + 6, 0); ($t, $b) }, qr/^\|\|\|row \(\d+,\d+\) of the table is not in the index$/ ],
-	[ 'a record without a posting', sub { my $p = shift; my $t = a_tail($p); put32(\$p->[$t], posting(0) + SLOT_IN_POSTING, NONE); $t },
+	[ 'a row missing', sub { my $p = shift; my $t = a_tail($p); my ($b, $at) = record_of(u32(\$p->[$t], slot_at(0)));
+		put32(\$p->[$t], slot_at(0), NONE); put16(\$p->[$b], $at + 6, 0); ($t, $b) }, qr/^\|\|\|row \(\d+,\d+\) of the table is not in the index$/ ],
+	[ 'a record without a posting', sub { my $p = shift; my $t = a_tail($p); put32(\$p->[$t], slot_at(0), NONE); $t },
 		qr/a record has no posting/ ],
 	[ 'a posting of another record', sub { my $p = shift; my $t = a_tail($p);
-		put32(\$p->[$t], posting(0) + SLOT_IN_POSTING, u32(\$p->[$t], posting(1) + SLOT_IN_POSTING)); $t }, qr/a second posting points to this record/ ],
-	[ 'a posting to a free place', sub { my $p = shift; my $t = a_tail($p); my $slot = u32(\$p->[$t], posting(0) + SLOT_IN_POSTING);
-		my $b = int($slot / ROWS_A_PAGE); put16(\$p->[$b], record($slot % ROWS_A_PAGE) + 6, 0); $b }, qr/a posting points to a record that is not there/ ],
-	[ 'a posting to a missing block', sub { my $p = shift; my $t = a_tail($p); put32(\$p->[$t], posting(0) + SLOT_IN_POSTING, 0xFFFFFF00); $t },
+		put32(\$p->[$t], slot_at(0), u32(\$p->[$t], slot_at(1))); $t }, qr/a (second|third) posting points to this record/ ],
+	[ 'a posting to a free place', sub { my $p = shift; my $t = a_tail($p); my ($b, $at) = record_of(u32(\$p->[$t], slot_at(0)));
+		put16(\$p->[$b], $at + 6, 0); $b }, qr/a posting points to a record that is not there/ ],
+	[ 'a posting to a missing block', sub { my $p = shift; my $t = a_tail($p); put32(\$p->[$t], slot_at(0), 0xFFFFFF00); $t },
 		qr/a posting points to a block that does not exist/ ],
 	[ 'a posting with another code', sub { my $p = shift; my $t = a_tail($p); substr($p->[$t], posting(0), 8) ^= "\xFF" x 8; $t },
 		qr/a posting is not that of its record/ ],
@@ -170,6 +182,22 @@ my @damages = (
 	[ 'an index cut short', sub { my $p = shift; $#$p = (blocks($p, ROW))[-1] - 1; () }, qr/does not exist|nothing leads|not in the index/ ],
 );
 
+# of all postings of a page: some may be removed already
+my @of_keyed = (
+	[ 'a key in a record', sub { my $p = shift; my ($b, $at) = a_record($p, 30); flip(\$p->[$b], $at + 64 + 2); $b }, qr/./ ],
+	[ 'keys in a tail', sub { my $p = shift; my $t = a_tail($p); flip(\$p->[$t], posting($_) + 8 + 2) foreach 0 .. u32(\$p->[$t], TRAILER + 12) - 1; $t }, qr/./ ],
+	[ 'packed keys', sub { my $p = shift; my ($b) = blocks($p, KEYS); flip(\$p->[$b], $_) foreach map { BODY + 8 * $_ } 0 .. (u16(\$p->[$b], 12) - BODY) / 8 - 1; $b }, qr/./ ],
+	[ 'a flipped bit in a packed key', sub { my $p = shift; my ($b) = blocks($p, KEYS); flip(\$p->[$b], BODY + 2); () }, $crc ],
+	[ 'digests', sub { my $p = shift; my ($m) = reverse blocks($p, MODEL); my $used = u16(\$p->[$m], 12) - BODY;
+		substr($p->[$m], BODY, $used) = "\0" x $used; $m }, qr/./ ],
+);
+# Of chains and of pages as such all kinds have the same.
+my @of_any = grep { $_->[0] =~ /^a flipped bit in|point|posting|record|row/ } @damages;
+my @cases = ((map { [ 'plain', $_ ] } @damages), (map { [ 'keyed', $_ ] } @of_any, @of_keyed),
+	(map { [ 'product', $_ ] } @of_any), (map { [ 'spilled', $_ ] } @of_any), map { [ $_ ] } sort keys %kinds);
+my @damaged = grep { $cases[$_][1] } 0 .. $#cases;
+my %sound = map { $cases[$_][0] => $_ } grep { !$cases[$_][1] } 0 .. $#cases;
+
 my $node = PostgreSQL::Test::Cluster->new('check');
 $node->init;
 $node->append_conf('postgresql.conf', "fsync = off\nautovacuum = off\n");
@@ -177,18 +205,20 @@ $node->start;
 
 my $sql = <<'SQL';
 CREATE EXTENSION vector;
-CREATE TABLE base AS SELECT i AS id, (SELECT array_agg(random()) FROM generate_series(1, 40) WHERE i = i)::vector(40) AS v
-	FROM generate_series(1, 2100) i;
+CREATE TABLE base AS SELECT i AS id, (SELECT array_agg(random()) FROM generate_series(1, 40) WHERE i = i)::vector(40) AS v,
+	i % 7 AS a, 't' || i % 50 AS b FROM generate_series(1, 2100) i;
 SQL
-foreach my $i (0 .. @damages)
+foreach my $i (0 .. $#cases)
 {
+	my $kind = $kinds{$cases[$i][0]};
+
 	$sql .= <<"SQL";
-CREATE TABLE t$i (id int, v vector(40));
+CREATE TABLE t$i (id int, v vector(40), a int, b text);
 INSERT INTO t$i SELECT * FROM base WHERE id <= 1100;
-CREATE INDEX x$i ON t$i USING ivf (v vector_l2_ops) WITH (lists = 70, spill = off);
+CREATE INDEX x$i ON t$i USING ivf $kind->{index} WITH (lists = 70, spill = $kind->{spill});
 DELETE FROM t$i WHERE id % 10 = 1;
 VACUUM (INDEX_CLEANUP on) t$i;
-INSERT INTO t$i SELECT id, CASE WHEN id % 50 <> 0 THEN v END FROM base WHERE id > 1200;
+INSERT INTO t$i SELECT id, CASE WHEN id % 50 <> 0 THEN v END, a, b FROM base WHERE id BETWEEN 1201 AND $kind->{last};
 UPDATE t$i SET id = id WHERE id % 10 = 8;
 DELETE FROM t$i WHERE id = 4;
 VACUUM (INDEX_CLEANUP on) t$i;
@@ -196,7 +226,7 @@ DELETE FROM t$i WHERE id % 10 = 7;
 SQL
 }
 $node->safe_psql('postgres', $sql);
-is($node->safe_psql('postgres', join ' UNION ALL ', map { "SELECT $_, c.* FROM vector_check('x$_') c" } 0 .. @damages),
+is($node->safe_psql('postgres', join ' UNION ALL ', map { "SELECT $_, c.* FROM vector_check('x$_') c" } 0 .. $#cases),
 	'', 'sound indexes: nothing is said');
 
 my %path = map { split /\|/ } split /\n/,
@@ -204,23 +234,28 @@ my %path = map { split /\|/ } split /\n/,
 $node->stop;
 sub pages_of { return [ unpack '(a' . PAGE . ')*', slurp_file($node->data_dir . '/' . $path{"x$_[0]"}) ] }
 
-my $other = pages_of(scalar @damages);
-foreach my $i (0 .. $#damages)
+foreach my $i (@damaged)
 {
+	my ($kind, $damage) = @{ $cases[$i] };
 	my $pages = pages_of($i);
-	seal(\$pages->[$_]) foreach $damages[$i][1]->($pages, $other);
+
+	$keys = $kinds{$kind}{keys};
+	seal(\$pages->[$_]) foreach $damage->[1]->($pages, pages_of($sound{$kind}));
 	open my $out, '>:raw', $node->data_dir . '/' . $path{"x$i"} or die "x$i: $!";
 	print $out join('', @$pages);
 	close $out;
 }
 $node->start;
-foreach my $i (0 .. $#damages)
+foreach my $i (@damaged)
 {
+	my ($kind, $damage) = @{ $cases[$i] };
 	my ($status, $out, $err) = $node->psql('postgres', "SELECT * FROM vector_check('x$i')");
-	my $said = join "\n", grep { $_ =~ $damages[$i][2] } split /\n/, $out;
-	isnt($said, '', $damages[$i][0]) or diag("said: $out\n$err");
+	my $said = join "\n", grep { $_ =~ $damage->[2] } split /\n/, $out;
+
+	isnt($said, '', "$kind: $damage->[0]") or diag("said: $out\n$err");
 }
-is($node->safe_psql('postgres', join ' UNION ALL ', map { "SELECT c.* FROM vector_check('x$_') c" } scalar @damages), '', 'and of the one left alone');
+is($node->safe_psql('postgres', join ' UNION ALL ', map { "SELECT c.* FROM vector_check('x$_') c" } values %sound), '',
+	'and of those left alone');
 $node->safe_psql('postgres', 'REINDEX INDEX x0');
 is($node->safe_psql('postgres', "SELECT * FROM vector_check('x0')"), '', 'REINDEX heals');
 
