@@ -193,8 +193,10 @@ my @of_keyed = (
 );
 # Of chains and of pages as such all kinds have the same.
 my @of_any = grep { $_->[0] =~ /^a flipped bit in|point|posting|record|row/ } @damages;
+# Nothing tells what the code of a posting in a second list must be, nor that there must be one.
+my @of_spilled = grep { $_->[0] !~ /^a record without|^a posting (of another|with another)/ } @of_any;
 my @cases = ((map { [ 'plain', $_ ] } @damages), (map { [ 'keyed', $_ ] } @of_any, @of_keyed),
-	(map { [ 'product', $_ ] } @of_any), (map { [ 'spilled', $_ ] } @of_any), map { [ $_ ] } sort keys %kinds);
+	(map { [ 'product', $_ ] } @of_any), (map { [ 'spilled', $_ ] } @of_spilled), map { [ $_ ] } sort keys %kinds);
 my @damaged = grep { $cases[$_][1] } 0 .. $#cases;
 my %sound = map { $cases[$_][0] => $_ } grep { !$cases[$_][1] } 0 .. $#cases;
 
