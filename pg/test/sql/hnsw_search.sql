@@ -68,7 +68,7 @@ SELECT * FROM pg_temp.compare_all(pg_temp.queries('SELECT id, v <-> %L FROM hnsw
 INSERT INTO hnsw_items SELECT 1, v FROM hnsw_data WHERE id = 1;
 SELECT * FROM pg_temp.compare_all(pg_temp.queries('SELECT id, v <-> %L FROM hnsw_items ORDER BY 2 LIMIT 10'), 1);
 INSERT INTO hnsw_items SELECT id, NULL FROM hnsw_data WHERE id < 10;
-INSERT INTO hnsw_items SELECT i, v FROM hnsw_data, generate_series(1, 3000) i WHERE hnsw_data.id = 1 + 400 * (i % 3);
+INSERT INTO hnsw_items SELECT i, v FROM hnsw_data, generate_series(2, 3000) i WHERE hnsw_data.id = 1 + 400 * (i % 3);
 INSERT INTO hnsw_items SELECT 4000 + i, array_fill(0, ARRAY[24])::vector FROM generate_series(1, 500) i;
 INSERT INTO hnsw_items SELECT 5000 + id, v FROM hnsw_data WHERE id <= 1000;
 SELECT * FROM pg_temp.compare_all(pg_temp.queries('SELECT id, v <-> %L FROM hnsw_items WHERE v IS NOT NULL ORDER BY 2 LIMIT 2500'), 0.95);

@@ -185,6 +185,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     tap.ok(code.as_ref().is_some_and(|code| code.code() == "22000"), "wrong number of dimensions: SQLSTATE 22000");
 
     println!("1..{}", tap.count);
-    println!("# rust: seed {SEED}; pgvector 0.4.2, postgres 0.19.14");
+    println!("# rust: seed {SEED}; edition 2021, pgvector 0.4.2, postgres 0.19.14");
     Ok(())
 }
