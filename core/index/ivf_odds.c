@@ -139,7 +139,7 @@ omen_ivf_judge(OmenIvfSearch *search, uint32_t done, double share)
 	unseen.mean = (float) mean;
 	unseen.deviation = sqrtf((float) (variance > VARIANCE_LEAST ? variance : VARIANCE_LEAST));
 	unseen.share = (float) share;
-	unseen.worst = search->nearest[0];
+	unseen.worst = search->likely[0];
 	search->odds.stop_z = threshold(search, &unseen, done,
 									(1 - search->filter.recall) * (strange ? SHARE_STRANGE : SHARE_MISSED) * k);
 	search->odds.lists = done;
