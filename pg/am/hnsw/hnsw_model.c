@@ -164,12 +164,23 @@ release_model(void *arg)
 	((HnswModel *) arg)->users--;
 }
 
+/* Possible numbers may still be those of an index over other vectors, read by which a datum is anything. */
+static void
+check_kind(Relation index, const OmenHnswMeta *meta)
+{
+	const HnswType *type = hnsw_type(index);
+
+	if (meta->form != (uint32) type->form || meta->metric != type->metric || meta->dim != hnsw_dimensions(index))
+		index_page_report(index, OMEN_CORRUPT, "its meta page is that of an index over other vectors");
+}
+
 HnswModel *
 hnsw_model(Relation index, const OmenHnswMeta *meta, MemoryContext holder)
 {
 	HnswModel  *model;
 	MemoryContextCallback *callback;
 
+	check_kind(index, meta);
 	for (model = models; model != NULL; model = model->next)
 		if (model->identity == meta->identity)
 			break;

@@ -22,6 +22,8 @@ sub a_node_page { $_[1]{ +NODE }[0] }
 sub first_of_page { $_[0] * int((TRAILER - BODY) / 96) }
 
 run_damage('hnsw (v vector_l2_ops)',
+	[ META, BODY + 8, 41 ],						# of more dimensions than the column, in as many bytes
+	[ META, BODY + 12, 2 ],						# of another metric than the operator class
 	[ META, BODY + 48, 0xFFFFFFFE ],			# the entry
 	[ META, BODY + 48, 7 ],
 	[ META, BODY + 56, \&itself ],				# first node page with room
