@@ -50,6 +50,7 @@ packages()
 	test perl runs the tests and adds them up
 	test libipc-run-perl PostgreSQL's own test modules need it
 	test python3-venv runs the clients of Python apart from the system's
+	examples python3-venv runs the examples apart from the system's Python
 	neon gcc-aarch64-linux-gnu builds the ARM kernels
 	neon libc6-dev-arm64-cross and their C library
 	neon qemu-user runs them here
