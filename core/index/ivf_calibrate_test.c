@@ -260,9 +260,9 @@ typedef struct Achieved
 } Achieved;
 
 static int
-looked_at(const Needed *needed, uint32_t k, uint32_t rank, double stop_z, uint32_t lists)
+looked_at(const Needed *needed, uint32_t rank, double stop_z, uint32_t lists)
 {
-	return rank < lists && (rank < omen_lists_sure(k) || needed->z[rank] <= stop_z);
+	return rank < lists && (rank < OMEN_LISTS_SURE || needed->z[rank] <= stop_z);
 }
 
 static Achieved
@@ -276,14 +276,14 @@ achieved_by(const Needed *needed, uint32_t k, OmenIvfEffort effort)
 		uint32_t	lists = effort.patience > 0 ? ends_at(&needed[q], k, effort.reach, effort.patience) : effort.probes;
 		uint32_t	found = 0;
 
-		lists = lists > omen_lists_sure(k) ? lists : omen_lists_sure(k);
+		lists = lists > OMEN_LISTS_SURE ? lists : OMEN_LISTS_SURE;
 		for (uint32_t i = 0; i < k; i++)
-			found += looked_at(&needed[q], k, needed[q].rank[i], effort.stop_z, lists) ||
-				looked_at(&needed[q], k, needed[q].other[i], effort.stop_z, lists);
+			found += looked_at(&needed[q], needed[q].rank[i], effort.stop_z, lists) ||
+				looked_at(&needed[q], needed[q].other[i], effort.stop_z, lists);
 		a.share += found / (double) (queries * k);
 		a.failed += (found < 0.7 * k) / (double) queries;
 		for (uint32_t l = 0; l < LISTS; l++)
-			if (looked_at(&needed[q], k, l, effort.stop_z, lists))
+			if (looked_at(&needed[q], l, effort.stop_z, lists))
 				a.scanned += needed[q].count[l] + OMEN_LIST_COST;
 		a.scanned += (double) OMEN_LOOK_COST * (lists < LISTS ? lists : LISTS);
 	}

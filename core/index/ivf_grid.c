@@ -270,7 +270,7 @@ fill_cells(const OmenIvfModel *model, const QueryAt *at, const Neighbour *neares
 			uint32_t	r = at->rank_of[nearest[i].list[at->spilled ? side : 0]];
 
 			p[side] = probe_cell(steps->probes, steps->probes_count, r);
-			z[side] = r < omen_lists_sure(k) ? 0 : z_cell(z_step, z_of(model, &at->ranking.ranks[r], worst));
+			z[side] = r < OMEN_LISTS_SURE ? 0 : z_cell(z_step, z_of(model, &at->ranking.ranks[r], worst));
 			cells->found[p[side]][z[side]]++;
 		}
 		/* Found in either, and counted once where in both. */
@@ -279,7 +279,7 @@ fill_cells(const OmenIvfModel *model, const QueryAt *at, const Neighbour *neares
 	for (uint32_t r = 0; r < model->lists; r++)
 	{
 		const OmenListRank *rank = &at->ranking.ranks[r];
-		uint32_t	z = r < omen_lists_sure(k) ? 0 : z_cell(z_step, z_of(model, rank, worst));
+		uint32_t	z = r < OMEN_LISTS_SURE ? 0 : z_cell(z_step, z_of(model, rank, worst));
 
 		cells->scanned[probe_cell(steps->probes, steps->probes_count, r)][z] +=
 			model->start[rank->list].count + OMEN_LIST_COST;

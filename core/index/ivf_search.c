@@ -622,7 +622,7 @@ is_over(OmenIvfSearch *search, Progress *at, uint32_t k, uint32_t i)
 		/* Without k rows that pass, everything. */
 		if (limit(search) == INFINITY)
 			at->probes = lists;
-		at->look = i + i / 4 + OMEN_LISTS_SURE_MANY;
+		at->look = i + i / 4 + OMEN_LISTS_SURE;
 	}
 	if (i >= at->probes || i >= lists || scanned_enough(search))
 		return 1;
@@ -630,7 +630,7 @@ is_over(OmenIvfSearch *search, Progress *at, uint32_t k, uint32_t i)
 		omen_ranking_ahead(&search->ranking, search->model, &search->query, i, i * 2);
 	if (search->odds.lists > 0 && i - at->tried > NONE_LEFT + i / 8)
 		return 1;
-	return at->effort.patience > 0 && i >= omen_lists_sure(k) && limit(search) < INFINITY &&
+	return at->effort.patience > 0 && i >= OMEN_LISTS_SURE && limit(search) < INFINITY &&
 		i >= omen_ivf_end(at->last, at->effort.patience) && search->ranking.ranks[i].distance > at->reach;
 }
 
@@ -638,7 +638,7 @@ OmenStatus
 omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 {
 	const OmenIvfModel *model = search->model;
-	Progress	at = {.look = OMEN_LISTS_SURE_MANY};
+	Progress	at = {.look = OMEN_LISTS_SURE};
 	OmenStatus	status = OMEN_OK;
 
 	search->hit_count = 0;
@@ -664,7 +664,7 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 		const OmenListRank *rank = &search->ranking.ranks[i];
 		ListView	view = view_list(search, rank->list, rank->distance);
 
-		if (i >= omen_lists_sure(k) && hopeless(search, rank, at.effort.stop_z))
+		if (i >= OMEN_LISTS_SURE && hopeless(search, rank, at.effort.stop_z))
 		{
 			search->stats.lists_skipped++;
 			continue;

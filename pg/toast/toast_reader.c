@@ -38,8 +38,8 @@ struct ToastReader
  * entries as fit, found by their identifier's last bits; a newer one takes an
  * older one's entry.
  */
-#define KEPT_BYTES ((Size) 1024 * 1024)
-#define KEPT_ENTRIES 1024
+#define KEPT_BYTES ((Size) 8 * 1024 * 1024)	/* a thousand rows of 1,536 dimensions */
+#define KEPT_ENTRIES 8192
 /* How much of a chunk to have on its way: copying runs ahead from there. */
 #define EXPECTED_BYTES 512
 
@@ -49,10 +49,12 @@ static struct
 	Oid			toast;
 	Size		used;
 	char	   *room;			/* [KEPT_BYTES], once and for all */
+	uint32		turn;			/* of readers: entries of another's are empty */
 	struct
 	{
 		Oid			value;
 		uint32		at;
+		uint32		turn;
 	}			entries[KEPT_ENTRIES];
 }			kept;
 
@@ -95,7 +97,11 @@ toast_reader_open(Relation table, BufferHints *hints, MemoryContext context, boo
 		kept.owner = reader;
 		kept.toast = RelationGetRelid(reader->toast);
 		kept.used = 0;
-		memset(kept.entries, 0, sizeof(kept.entries));
+		if (++kept.turn == 0)
+		{
+			memset(kept.entries, 0, sizeof(kept.entries));
+			kept.turn = 1;
+		}
 	}
 	return reader;
 }
@@ -261,7 +267,8 @@ toast_kept(const struct varlena *pointer)
 		return NULL;
 	VARATT_EXTERNAL_GET_POINTER(external, pointer);
 	entry = entry_of(external.va_valueid);
-	return external.va_toastrelid == kept.toast && external.va_valueid == kept.entries[entry].value ?
+	return external.va_toastrelid == kept.toast && kept.entries[entry].turn == kept.turn &&
+		external.va_valueid == kept.entries[entry].value ?
 		(struct varlena *) (kept.room + kept.entries[entry].at) : NULL;
 }
 
@@ -288,6 +295,7 @@ remember(Oid value, const char *at, Size bytes)
 		return;
 	kept.entries[entry_of(value)].value = value;
 	kept.entries[entry_of(value)].at = (uint32) kept.used;
+	kept.entries[entry_of(value)].turn = kept.turn;
 	kept.used += MAXALIGN(bytes);
 }
 

@@ -42,15 +42,7 @@
  * and the rows that calibration learns from lie nearer to their centroids than
  * strangers do.
  */
-#define OMEN_LISTS_SURE 2
-#define OMEN_LISTS_SURE_MANY 4	/* for OMEN_MANY rows and more */
-#define OMEN_MANY 100
-
-static inline uint32_t
-omen_lists_sure(uint32_t k)
-{
-	return k < OMEN_MANY ? OMEN_LISTS_SURE : OMEN_LISTS_SURE_MANY;
-}
+#define OMEN_LISTS_SURE 4
 
 extern const float omen_calibration_levels[OMEN_CALIBRATION_LEVELS];
 extern const uint32_t omen_calibration_ks[OMEN_CALIBRATION_KS];
