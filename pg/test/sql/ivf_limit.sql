@@ -61,7 +61,8 @@ $$;
 SELECT pg_temp.plan_by(true) IS NULL AS by_index;
 CREATE TEMP TABLE by_index AS SELECT * FROM pg_temp.lateral_answers();
 SELECT pg_temp.plan_by(false) IS NULL AS by_sort;
-SELECT count(*) AS answers, count(b.id) AS in_both, avg((abs(b.d - e.d) < 1e-6)::int) > 0.91 AS close
+SELECT count(*) AS answers, count(b.id) AS in_both,
+	avg((EXISTS (SELECT FROM by_index f WHERE f.n = e.n AND f.id = e.id))::int) > 0.91 AS found
 FROM pg_temp.lateral_answers() e LEFT JOIN by_index b USING (n, place);
 SELECT pg_temp.plan_by(true) IS NULL AS by_index;
 SELECT count(*) FILTER (WHERE nearest = id) AS themselves FROM

@@ -91,7 +91,15 @@ sub posting { return BODY + $_[0] * (8 + 8 * $keys + 12 + 4) }
 sub slot_at { return posting($_[0] + 1) - 8 }
 
 # The page and place of the first posting in a tail, or of a live record (not the page's first).
-sub a_tail { my ($pages) = @_; return (blocks($pages, TAIL))[0] }
+sub a_tail { my ($pages) = @_; return (grep { different($pages, $_) > 1 } blocks($pages, TAIL))[0] }
+# Places of postings on a tail's page that point to records, each to another: vacuum has taken others away.
+sub different
+{
+	my ($pages, $tail) = @_;
+	my %seen = (NONE, 1);
+
+	return grep { !$seen{ u32(\$pages->[$tail], slot_at($_)) }++ } 0 .. u32(\$pages->[$tail], TRAILER + 12) - 1;
+}
 sub a_record
 {
 	my ($pages, $nth) = @_;
@@ -136,19 +144,19 @@ my @damages = (
 	[ 'two pointers exchanged', sub { my $p = shift; my ($b, $at) = a_record($p, 30); my ($c, $to) = a_record($p, 31);
 		(substr($p->[$b], $at, 6), substr($p->[$c], $to, 6)) = (substr($p->[$c], $to, 6), substr($p->[$b], $at, 6)); ($b, $c) },
 		qr/a record's code is not that of row \(\d+,\d+\)/ ],
-	[ 'a row missing', sub { my $p = shift; my $t = a_tail($p); my ($b, $at) = record_of(u32(\$p->[$t], slot_at(0)));
-		put32(\$p->[$t], slot_at(0), NONE); put16(\$p->[$b], $at + 6, 0); ($t, $b) }, qr/^\|\|\|row \(\d+,\d+\) of the table is not in the index$/ ],
-	[ 'a record without a posting', sub { my $p = shift; my $t = a_tail($p); put32(\$p->[$t], slot_at(0), NONE); $t },
+	[ 'a row missing', sub { my $p = shift; my $t = a_tail($p); my ($i) = different($p, $t); my ($b, $at) = record_of(u32(\$p->[$t], slot_at($i)));
+		put32(\$p->[$t], slot_at($i), NONE); put16(\$p->[$b], $at + 6, 0); ($t, $b) }, qr/^\|\|\|row \(\d+,\d+\) of the table is not in the index$/ ],
+	[ 'a record without a posting', sub { my $p = shift; my $t = a_tail($p); my ($i) = different($p, $t); put32(\$p->[$t], slot_at($i), NONE); $t },
 		qr/a record has no posting/ ],
-	[ 'a posting of another record', sub { my $p = shift; my $t = a_tail($p);
-		put32(\$p->[$t], slot_at(0), u32(\$p->[$t], slot_at(1))); $t }, qr/a (second|third) posting points to this record/ ],
-	[ 'a posting to a free place', sub { my $p = shift; my $t = a_tail($p); my ($b, $at) = record_of(u32(\$p->[$t], slot_at(0)));
+	[ 'a posting of another record', sub { my $p = shift; my $t = a_tail($p); my ($i, $j) = different($p, $t);
+		put32(\$p->[$t], slot_at($i), u32(\$p->[$t], slot_at($j))); $t }, qr/a (second|third) posting points to this record/ ],
+	[ 'a posting to a free place', sub { my $p = shift; my $t = a_tail($p); my ($i) = different($p, $t); my ($b, $at) = record_of(u32(\$p->[$t], slot_at($i)));
 		put16(\$p->[$b], $at + 6, 0); $b }, qr/a posting points to a record that is not there/ ],
-	[ 'a posting to a missing block', sub { my $p = shift; my $t = a_tail($p); put32(\$p->[$t], slot_at(0), 0xFFFFFF00); $t },
+	[ 'a posting to a missing block', sub { my $p = shift; my $t = a_tail($p); my ($i) = different($p, $t); put32(\$p->[$t], slot_at($i), 0xFFFFFF00); $t },
 		qr/a posting points to a block that does not exist/ ],
-	[ 'a posting with another code', sub { my $p = shift; my $t = a_tail($p); substr($p->[$t], posting(0), 8) ^= "\xFF" x 8; $t },
+	[ 'a posting with another code', sub { my $p = shift; my $t = a_tail($p); my ($i) = different($p, $t); substr($p->[$t], posting($i), 8) ^= "\xFF" x 8; $t },
 		qr/a posting is not that of its record/ ],
-	[ 'a posting in the wrong tail', sub { my $p = shift; my $t = a_tail($p); put32(\$p->[$t], posting(1) - 4, 1_000_000); $t }, qr/a posting is in the wrong tail/ ],
+	[ 'a posting in the wrong tail', sub { my $p = shift; my $t = a_tail($p); my ($i) = different($p, $t); put32(\$p->[$t], posting($i + 1) - 4, 1_000_000); $t }, qr/a posting is in the wrong tail/ ],
 	[ 'a record in an impossible state', sub { my $p = shift; my ($b, $at) = a_record($p, 30); put16(\$p->[$b], $at + 6, 7); $b }, qr/impossible state 7/ ],
 	[ 'a record of an impossible list', sub { my $p = shift; my ($b, $at) = a_record($p, 30); put32(\$p->[$b], $at + 8, 70000); $b }, qr/names a list that there is not/ ],
 	[ 'a chain cut', sub { my $p = shift; my ($t) = long_tails($p); put32(\$p->[$t], TRAILER + 4, NONE); $t }, qr/tail \d+ ends before its last page/ ],
