@@ -31,7 +31,7 @@ payload_bytes(const OmenHnswBits *bits)
 static float
 sampling_error(float count, float ratio)
 {
-	return ratio > 1 ? OMEN_EPSILON_DEFAULT * sqrtf(ratio * (ratio - 1) * (count + 1)) : 0;
+	return ratio > 1 ? OMEN_HNSW_EPSILON * sqrtf(ratio * (ratio - 1) * (count + 1)) : 0;
 }
 
 static float

@@ -73,7 +73,7 @@ distance(const OmenGraphSpace *space, const void *query, const uint8_t *payload,
 		sum += omen_simd->l1_f32(values, row + from, count);
 	}
 	if (bound != NULL)
-		*bound = omen_hnsw_bounded(scale.step * (OMEN_EPSILON_DEFAULT * sqrtf((float) levels->dim / 12) +
+		*bound = omen_hnsw_bounded(scale.step * (OMEN_HNSW_EPSILON * sqrtf((float) levels->dim / 12) +
 												 (float) levels->dim / 4));
 	return omen_hnsw_bounded(sum);
 }

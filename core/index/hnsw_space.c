@@ -68,7 +68,7 @@ distance(const OmenGraphSpace *space, const void *context, const uint8_t *payloa
 	estimate = factors.add + query->norm_sq - 2 * factors.scale * product -
 		2 * query->lift * (factors.lift > 0 ? factors.lift : 0);
 	if (bound != NULL)
-		*bound = OMEN_EPSILON_DEFAULT * factors.error * query->norm;
+		*bound = OMEN_HNSW_EPSILON * factors.error * query->norm;
 	return omen_hnsw_bounded(estimate);
 }
 

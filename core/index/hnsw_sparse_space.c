@@ -150,7 +150,7 @@ distance(const OmenGraphSpace *space, const void *context, const uint8_t *payloa
 			dot += slot->value * (float) levels[i];
 	}
 	if (bound != NULL)
-		*bound = omen_hnsw_bounded(2 * query->norm * (head->rest + OMEN_EPSILON_DEFAULT * head->step * 0.29f));
+		*bound = omen_hnsw_bounded(2 * query->norm * (head->rest + OMEN_HNSW_EPSILON * head->step * 0.29f));
 	return omen_hnsw_bounded(query->add + head->add - 2 * head->step * dot -
 							 2 * query->lift * (head->lift > 0 ? head->lift : 0));
 }
@@ -179,7 +179,7 @@ distance_l1(const OmenGraphSpace *space, const void *context, const uint8_t *pay
 	}
 	if (bound != NULL)
 		*bound = omen_hnsw_bounded(2 * head->rest +
-								   OMEN_EPSILON_DEFAULT * head->step * sqrtf((float) count / 12));
+								   OMEN_HNSW_EPSILON * head->step * sqrtf((float) count / 12));
 	return omen_hnsw_bounded(query->add + head->add - saved);
 }
 

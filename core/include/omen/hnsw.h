@@ -34,6 +34,9 @@ enum
 	OMEN_HNSW_JACCARD
 };
 
+/* So many of a code's deviations are its bound. */
+#define OMEN_HNSW_EPSILON 2.4f
+
 /* Distances are never NaN, nor infinite: damaged pages, and numbers too large, lead far away. */
 static inline float
 omen_hnsw_bounded(float distance)
