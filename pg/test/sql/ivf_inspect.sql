@@ -193,7 +193,9 @@ SELECT pg_temp.try(format('SELECT vector_recall(%s)', what)) FROM unnest(ARRAY[$
 CREATE TABLE ivf_inspect_odd (w vector(3), x vector(20), a vector(20), b halfvec(20), n int);
 INSERT INTO ivf_inspect_odd SELECT '[1,2,3]', NULL, NULL, array_fill(i, ARRAY[20])::vector, i FROM generate_series(1, 50) i;
 SELECT what, pg_temp.try(format('SELECT vector_calibrate(''ivf_inspect_two_v'', %s)', what)) FROM unnest(ARRAY['1', $$'ivf_inspect_odd'$$, $$'ivf_inspect_odd', NULL$$, $$'ivf_inspect_odd', 'w'$$,
-	$$'ivf_inspect_odd', 'x'$$, $$'ivf_inspect_odd', 'n'$$, $$'ivf_inspect_odd', 'ctid'$$, $$'ivf_inspect_two_v'$$]) what;
+	$$'ivf_inspect_odd', 'x'$$, $$'ivf_inspect_odd', 'n'$$, $$'ivf_inspect_odd', 'ctid'$$]) what;
+-- an index is no table; since 17 in other words
+SELECT left(pg_temp.try($$SELECT vector_calibrate('ivf_inspect_two_v', 'ivf_inspect_two_v')$$), 5) AS an_index;
 -- queries of another type are cast; those with nothing to measure by, zeros and such as overflow, are no harm
 SELECT vector_calibrate('ivf_inspect_two_v', 'ivf_inspect_odd', 'b');
 UPDATE ivf_inspect_odd SET a = (CASE n % 3 WHEN 0 THEN array_fill(3e38, ARRAY[20]) WHEN 1 THEN array_fill(0, ARRAY[20]) ELSE array_fill(1e-38, ARRAY[20]) END)::vector(20);
