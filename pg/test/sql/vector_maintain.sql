@@ -49,7 +49,8 @@ SELECT vector_maintain('maintained_index');
 SELECT drift BETWEEN 0.9 AND 1.1 AS fits FROM vector_index_stats('maintained_index');
 VACUUM maintained;
 SELECT vector_maintain('maintained_index') IS NOT NULL AS maintained;
-SELECT rows, drift BETWEEN 0.9 AND 1.1 AS fits, tail_rows, generation > :before AS newer
+-- where two of the centres shared a list that is split now, rows lie nearer than the lists were made for
+SELECT rows, drift BETWEEN 0.5 AND 1.1 AS fits, tail_rows, generation > :before AS newer
 FROM vector_index_stats('maintained_index');
 SELECT pg_temp.recall() >= 0.9 AS recall;
 
