@@ -240,14 +240,15 @@ omen_ivf_centroid(const OmenIvfModel *model, uint32_t list, float *out)
 }
 
 /*
- * Five lists a square root of the rows: the experiments' 4 to 6.  Never fewer
- * than 64 rows a list, since a scan block holds 32 codes and training wants
- * 50; one list while scanning all of it costs a few microseconds.
+ * 4.4 lists a square root of the rows: from 4.4 to 7 a search ranks and scans
+ * as much (docs/experiments.md), and each list takes memory.  Never fewer than
+ * 64 rows a list, since a scan block holds 32 codes and training wants 50; one
+ * list while scanning all of it costs a few microseconds.
  */
 uint32_t
 omen_ivf_lists_for(uint64_t rows)
 {
-	uint64_t	by_root = (uint64_t) (5.0 * sqrt((double) rows));
+	uint64_t	by_root = (uint64_t) (4.4 * sqrt((double) rows));
 	uint64_t	by_size = rows / 64;
 	uint64_t	lists = by_root < by_size ? by_root : by_size;
 

@@ -377,8 +377,8 @@ test_lists_for(void **state)
 	assert_int_equal(omen_ivf_lists_for(0), 1);
 	assert_int_equal(omen_ivf_lists_for(1023), 1);
 	assert_int_equal(omen_ivf_lists_for(1024), 16);
-	assert_int_equal(omen_ivf_lists_for(100000), 1562);
-	assert_int_equal(omen_ivf_lists_for(1000000), 5000);
+	assert_int_equal(omen_ivf_lists_for(100000), 1391);
+	assert_int_equal(omen_ivf_lists_for(1000000), 4400);
 	assert_int_equal(omen_ivf_lists_for(UINT64_C(1) << 50), 1u << 20);
 	assert_int_equal(omen_ivf_lists_for(UINT64_MAX), 1u << 20);
 	for (uint64_t rows = 1; rows < UINT64_C(1) << 40; rows += 1 + rows / 7)
