@@ -169,15 +169,19 @@ omen_migration_compare_answers(OmenMigration *run, OmenMigrateColumn *column)
 	char		title[200];
 	bool		good = true;
 	PGresult   *queries;
+	char	   *table = PQescapeLiteral(run->options->source, column->table, strlen(column->table));
 
+	if (table == NULL)
+		return omen_complain(run->complaint, "%s", PQerrorMessage(run->options->source));
 	snprintf(title, sizeof(title), "asking %.100s", column->table);
 	run->options->progress(run->options->context, title, "queries", 0, (uint64_t) samples);
 	/* Rows from all over the table, the same in each run; of a small one, its first. */
 	queries = omen_migration_ask(run, run->options->source,
 								 "SELECT %1$s::text FROM ONLY %2$s TABLESAMPLE bernoulli "
 								 "(least(100, 200.0 * %3$d / greatest(1, (SELECT reltuples FROM pg_class "
-								 "WHERE oid = '%4$s'::regclass)))) REPEATABLE (7) WHERE %1$s IS NOT NULL LIMIT %3$d",
-								 column->column, column->table, samples, column->table);
+								 "WHERE oid = %4$s::regclass)))) REPEATABLE (7) WHERE %1$s IS NOT NULL LIMIT %3$d",
+								 column->column, column->table, samples, table);
+	PQfreemem(table);
 	for (int i = 0; queries != NULL && good && i < PQntuples(queries); i++)
 	{
 		char	   *literal = PQescapeLiteral(run->options->source, PQgetvalue(queries, i, 0),

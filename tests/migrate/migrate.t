@@ -63,19 +63,19 @@ CREATE SCHEMA shop;
 CREATE TYPE shop.mood AS ENUM ('sad', 'happy');
 CREATE TABLE shop.users (id serial PRIMARY KEY, name text UNIQUE NOT NULL, mood shop.mood, moods shop.mood[]);
 INSERT INTO shop.users (name, mood, moods) SELECT 'user ' || i, 'happy', '{sad,happy}' FROM generate_series(1, 500) i;
-CREATE TABLE shop."Odd ""items" (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, owner int REFERENCES shop.users,
+CREATE TABLE shop."Odd ""items'" (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, owner int REFERENCES shop.users,
 	v vector(8), h halfvec(8), s sparsevec(50), b bit(10), twice int GENERATED ALWAYS AS (owner * 2) STORED, note text);
 SELECT setseed(0.3);
-INSERT INTO shop."Odd ""items" (owner, v, h, s, b, note)
+INSERT INTO shop."Odd ""items'" (owner, v, h, s, b, note)
 	SELECT 1 + i % 500, a::vector(8), a::real[]::vector(8)::halfvec(8), '{1:1,7:2}/50', '1010101010',
 		CASE WHEN i % 7 > 0 THEN E'tab\t\\ ' || i END
 	FROM (SELECT i, array_agg(random()::real) a FROM generate_series(1, 3000) i, generate_series(1, 8) GROUP BY i) x;
-INSERT INTO shop."Odd ""items" (owner, note) VALUES (1, 'no vectors');
-ALTER TABLE shop."Odd ""items" DROP COLUMN note, ADD COLUMN later text DEFAULT 'x';
-CREATE INDEX items_graph ON shop."Odd ""items" USING hnsw (v vector_cosine_ops) WITH (m = 8, ef_construction = 32);
-CREATE INDEX items_part ON shop."Odd ""items" USING hnsw ((v::halfvec(8)) halfvec_l2_ops) WHERE owner > 100;
-CREATE INDEX items_sparse ON shop."Odd ""items" USING hnsw (s sparsevec_l2_ops);
-CREATE INDEX items_keys ON shop."Odd ""items" USING ivf (v vector_l2_ops, owner);
+INSERT INTO shop."Odd ""items'" (owner, note) VALUES (1, 'no vectors');
+ALTER TABLE shop."Odd ""items'" DROP COLUMN note, ADD COLUMN later text DEFAULT 'x';
+CREATE INDEX items_graph ON shop."Odd ""items'" USING hnsw (v vector_cosine_ops) WITH (m = 8, ef_construction = 32);
+CREATE INDEX items_part ON shop."Odd ""items'" USING hnsw ((v::halfvec(8)) halfvec_l2_ops) WHERE owner > 100;
+CREATE INDEX items_sparse ON shop."Odd ""items'" USING hnsw (s sparsevec_l2_ops);
+CREATE INDEX items_keys ON shop."Odd ""items'" USING ivf (v vector_l2_ops, owner);
 CREATE TABLE shop.parts (k int, v vector(3)) PARTITION BY LIST (k);
 CREATE TABLE shop.parts1 PARTITION OF shop.parts FOR VALUES IN (1);
 CREATE TABLE shop.parts2 PARTITION OF shop.parts FOR VALUES IN (2);
