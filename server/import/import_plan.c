@@ -124,6 +124,8 @@ file_columns(OmenReader *reader, const OmenImportOptions *options, bool types_wa
 		return options->columns == NULL || name_columns(table, options, complaint);
 	if (options->columns != NULL)
 		return select_keys(table, options, complaint);
+	if (table->count == 0 && reader->source->eof && reader->source->begin == reader->source->end)
+		return omen_complain(complaint, "the file is empty: lines of JSON were expected");
 	if (table->count == 0)
 	{
 		omen_complain(complaint, "none of the first records is a JSON object with keys");

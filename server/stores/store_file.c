@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -105,8 +106,12 @@ identify(OmenStoreRun *run)
 		return omen_advise(run->complaint, "Start `chroma run --path %s` and give its address, %s.", run->options->from,
 						   omen_store_chroma.address);
 	}
-	if (stat(run->options->from, &info) != 0 || !S_ISREG(info.st_mode))
+	if (stat(run->options->from, &info) != 0)
+		return omen_complain(run->complaint, "cannot open %s: %s", run->options->from, strerror(errno));
+	if (!S_ISREG(info.st_mode))
 		return omen_complain(run->complaint, "%s is no file that can be read twice", run->options->from);
+	if (info.st_size == 0)
+		return omen_complain(run->complaint, "%s is empty: points were expected", run->options->from);
 	snprintf(run->source, sizeof(run->source), "%s %.1500s %lld %lld.%09ld", run->options->kind->name,
 			 run->options->from, (long long) info.st_size, (long long) info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
 	return true;

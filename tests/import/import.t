@@ -316,6 +316,8 @@ $path = file('make.jsonl', join("\n", '{"Title":"x","n":1,"e":[1,2],"tags":["a"]
 ($code, $out, $err) = import('made', $path);
 is($code, 1, 'no table: exit code');
 like($err, qr/there is no table made\n.*--create/s, 'no table: --create is named');
+($code, $out, $err) = import('--create', 'made', file('empty.jsonl', ''));
+like($err, qr/the file is empty/, 'an empty file of JSON Lines says so');
 $err = imports_ok('create from jsonl', 2, '--create', 'made', $path);
 like($err, qr/^omendb: note: CREATE TABLE "made" \(id .*"e" vector\(2\), "tags" jsonb/m, 'the table made is shown');
 is(sql("SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) FROM pg_attribute "

@@ -204,6 +204,11 @@ foreach my $case (@bad)
 like($err, qr/embeddings is shorter than ids/, 'Chroma: arrays of different lengths');
 ($code, $out, $err) = migrate('--from-chroma', "$scratch/folder");
 like($err, qr/is a folder.*\n.*chroma run --path/, 'a folder of Chroma: how to get at it');
+($code, $out, $err) = migrate('--from-pinecone', "$scratch/absent.json");
+like($err, qr/cannot open .*absent.json: No such file/, 'no such file: refused');
+($code, $out, $err) = migrate('--from-pinecone', file('nothing.json', ''));
+like($err, qr/nothing.json is empty/, 'an empty file: refused');
+is(rows("SELECT to_regclass('nothing') IS NULL"), 't', '... and no table made of it');
 ($code, $out, $err) = migrate('--from-pinecone', 'https://index.svc.pinecone.io');
 like($err, qr/Pinecone is read from a file/, 'an address of Pinecone: refused');
 
