@@ -123,7 +123,7 @@ take_option(int option, const char *name, MigrateArguments *arguments)
 		case OPT_FROM_STORE:
 		case OPT_FROM:
 			if (arguments->from != NULL)
-				return omen_command_usage("migrate", "one source at a time: %s and %s", arguments->from, optarg);
+				return omen_command_usage("migrate", "one source at a time: --from or --from-STORE, once");
 			arguments->from = optarg;
 			if (option == OPT_FROM_STORE)
 				arguments->kind = omen_store_kind(name + strlen(FROM_STORE));
@@ -223,11 +223,23 @@ now_s(void)
 	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
+/* Of two databases, which one does not answer? */
+static PGconn *
+connect_url(const char *url, const char *flag, OmenComplaint *complaint)
+{
+	PGconn	   *connection = omen_db_connect_url(url, "omendb migrate", complaint);
+
+	if (connection == NULL && complaint->advice[0] == '\0')
+		omen_advise(complaint, "This is about the database that %s names.", flag);
+	return connection;
+}
+
 static PGconn *
 connect_target(const OmenConfig *config, const MigrateArguments *arguments, OmenComplaint *complaint)
 {
-	return arguments->to != NULL ? omen_db_connect_url(arguments->to, "omendb migrate", complaint) :
-		omen_db_connect(config, "omendb migrate", complaint);
+	if (arguments->to == NULL)
+		return omen_db_connect(config, "omendb migrate", complaint);
+	return connect_url(arguments->to, "--to", complaint);
 }
 
 static int
@@ -278,7 +290,7 @@ migrate_database(const OmenConfig *config, const MigrateArguments *arguments)
 
 	if (!omen_tree_find(&tree, config, 0, &complaint))
 		return omen_command_fail(&complaint);
-	options.source = omen_db_connect_url(arguments->from, "omendb migrate", &complaint);
+	options.source = connect_url(arguments->from, "--from", &complaint);
 	if (options.source == NULL)
 		return omen_command_fail(&complaint);
 	options.target = connect_target(config, arguments, &complaint);

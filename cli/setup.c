@@ -23,12 +23,16 @@ int
 omen_command_usage(const char *name, const char *format,...)
 {
 	va_list		args;
+	char		said[1024];
+	char		shown[1200];
 
-	fprintf(stderr, "omendb %s: ", name);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(said, sizeof(said), format, args);
 	va_end(args);
-	fprintf(stderr, "\nomendb: `omendb help %s` shows how it is used.\n", name);
+	/* An argument in the wrong place may be a connection string. */
+	omen_mask_password(said, shown, sizeof(shown));
+	fprintf(stderr, "omendb %s: %s\n", name, shown);
+	fprintf(stderr, "omendb: `omendb help %s` shows how it is used.\n", name);
 	return OMEN_EXIT_USAGE;
 }
 

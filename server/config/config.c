@@ -363,23 +363,29 @@ omen_config_file(const OmenConfig *config)
 	return config->file;
 }
 
-/*
- * Masks what follows password= and, in a URL, what stands between the user's
- * colon and the last @ before the path.  Rather too much than too little.
- */
 void
 omen_config_shown(const OmenConfig *config, const char *name, char *text, size_t text_bytes)
 {
 	const char *value = omen_config_text(config, name);
+
+	if (omen_settings[index_of(name)].kind == OMEN_SETTING_URL)
+		omen_mask_password(value, text, text_bytes);
+	else
+		snprintf(text, text_bytes, "%s", value);
+}
+
+/*
+ * Masks what follows password= and, in a URL, what stands between the user's
+ * colon and the last @ before the path, or, as a password with a / or ? in it
+ * has none there, the last @ at all.  Rather too much than too little.
+ */
+void
+omen_mask_password(const char *value, char *text, size_t text_bytes)
+{
 	const char *scheme = strstr(value, "://");
 	const char *mask = NULL;
 	const char *resume = NULL;
 
-	if (omen_settings[index_of(name)].kind != OMEN_SETTING_URL)
-	{
-		snprintf(text, text_bytes, "%s", value);
-		return;
-	}
 	if (strstr(value, "password") != NULL)
 	{
 		mask = strstr(value, "password") + strlen("password");
@@ -389,7 +395,11 @@ omen_config_shown(const OmenConfig *config, const char *name, char *text, size_t
 	{
 		const char *authority_end = scheme + 3 + strcspn(scheme + 3, "/?");
 		const char *at = memrchr(scheme + 3, '@', (size_t) (authority_end - scheme - 3));
-		const char *colon = at != NULL ? memchr(scheme + 3, ':', (size_t) (at - scheme - 3)) : NULL;
+		const char *colon;
+
+		if (at == NULL)
+			at = strrchr(authority_end, '@');
+		colon = at != NULL ? memchr(scheme + 3, ':', (size_t) (at - scheme - 3)) : NULL;
 
 		if (colon != NULL)
 		{

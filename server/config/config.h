@@ -47,6 +47,9 @@ bool		omen_config_set(OmenConfig *config, const char *name, const char *value,
 /* The value as it may be shown: passwords in a connection string are masked. */
 void		omen_config_shown(const OmenConfig *config, const char *name, char *text, size_t text_bytes);
 
+/* Any text that may hold a connection string, its password masked. */
+void		omen_mask_password(const char *value, char *text, size_t text_bytes);
+
 /* Reads one INI file over what is there (config_file.c). */
 bool		omen_config_read_file(OmenConfig *config, const char *path, OmenComplaint *complaint);
 

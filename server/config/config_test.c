@@ -216,6 +216,7 @@ passwords_are_masked(void **state)
 		{"postgresql://me@host/db", "postgresql://me@host/db"},
 		{"postgresql://me:secret@host/db", "postgresql://me:***@host/db"},
 		{"postgresql://me:se@cret@host/db", "postgresql://me:***@host/db"},
+		{"postgresql://me:se/cret@host/db", "postgresql://me:***@host/db"},
 		{"postgresql://me:secret@host/db?password=secret", "postgresql://me:***"},
 		{"host=h password=secret user=me", "host=h password***"},
 		{"host=h", "host=h"},

@@ -78,12 +78,42 @@ omen_db_find_running(const OmenConfig *config, OmenDataFolder *folder, OmenRunni
 	return true;
 }
 
+/*
+ * In a URL, is there an @ where none ends user and password?  Then these hold
+ * a character that libpq takes for the end of them, and its words about the
+ * host or port that follow would show a part of the password.
+ */
+static bool
+misread_by_libpq(const char *url)
+{
+	const char *authority = strstr(url, "://");
+	size_t		bytes;
+	const char *at;
+
+	if (strncmp(url, "postgres", strlen("postgres")) != 0 || authority == NULL)
+		return false;
+	authority += strlen("://");
+	bytes = strcspn(authority, "/?");
+	at = memchr(authority, '@', bytes);
+	if (at != NULL)
+		return memrchr(authority, '@', bytes) != at;
+	/* ?user=me@there is none. */
+	return authority[strcspn(authority, "@=")] == '@';
+}
+
 PGconn *
 omen_db_connect_url(const char *url, const char *application, OmenComplaint *complaint)
 {
 	const char *keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
 	const char *values[] = {url, application, "UTF8", NULL};
 
+	if (misread_by_libpq(url))
+	{
+		omen_complain(complaint, "user or password in the connection string have a character that ends them too early");
+		omen_advise(complaint,
+					"In a URL write @ as %%40, / as %%2F, ? as %%3F, %% as %%25; or keep the password in a passfile.");
+		return NULL;
+	}
 	/* Its first words name the server, and never show a password. */
 	return finish_connecting(PQconnectdbParams(keywords, values, 1), "the database", complaint);
 }

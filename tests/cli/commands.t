@@ -103,6 +103,21 @@ like(setting('data', '--config', $file), qr/exit 2: .*omendb.ini:1: .*longer tha
 unlike($out, qr/hunter2/, 'config does not show a password');
 like($out, qr/me:\*\*\*\@host/, '... but the rest');
 
+for my $typed ([ 'status', 'postgresql://me:hunter2@host/db' ], [ 'migrate', 'host=h password=hunter2' ],
+	[ 'migrate', '--from', 'postgresql://me:hunter2@host/db', '--from', 'b' ],
+	[ 'migrate', '--from', 'postgresql://me:hun@ter2@127.0.0.1:1/db' ],
+	[ 'status', '--database', 'postgresql://me:hun/ter2@127.0.0.1:1/db' ],
+	[ 'status', '--database', 'postgresql://me:hun?ter2@127.0.0.1:1/db' ])
+{
+	($code, $out, $err) = omendb(@$typed);
+	ok($code != 0 && $err ne '', "@$typed[0, 1]: refused");
+	unlike($out . $err, qr/hun|ter2/, '... without the password');
+}
+($code, $out, $err) = omendb('migrate', '--from', 'postgresql://me:hun@ter2@127.0.0.1:1/db');
+like($err, qr/write \@ as %40/, '... which a URL spells differently');
+($code, $out, $err) = omendb('migrate', '--from', 'postgresql://me@127.0.0.1:1/db');
+like($err, qr/cannot connect.*--from/s, 'which of two databases does not answer is said');
+
 # -------- nothing there --------
 
 foreach my $command (qw(sql status))
