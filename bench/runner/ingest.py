@@ -1,7 +1,7 @@
 """How fast rows go into a table whose index is live, beside the same table without one.
 
-Half of the rows asked for are there when the index is built; as many again come
-in by COPY over one and two connections, then by single INSERTs.
+As many rows as asked for are there when the index is built, or --ingest-into;
+as many come in by COPY over one connection and over two, then some by single INSERTs.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -14,17 +14,20 @@ INSERT_SHARE = 10       # single inserts are slow: a tenth of the rows will do
 
 def measure_ingest(programs, dataset, options, servers, say, results):
     count = min(options.ingest, dataset.rows // 4)
+    there = options.ingest_into or count
     for server in servers:
         for index in [None, server.indexes[0]]:
             with Connection(server.conninfo) as db:
                 postmaster = postmaster_of(db.backend_pid)
                 db.rows("DROP TABLE IF EXISTS bench_ingest")
                 db.rows(f"CREATE TABLE bench_ingest (id bigint, embedding vector({dataset.dim}))")
-            programs.run("bench_load", server.conninfo, "bench_ingest", dataset.source, "rows", 0, count, "freeze", 1)
+            programs.run("bench_load", server.conninfo, "bench_ingest", dataset.source, "rows", 0, there, "freeze", 1)
             if index:
                 with Connection(server.conninfo) as db:
+                    if options.maintenance_work_mem:
+                        db.rows(f"SET maintenance_work_mem = '{options.maintenance_work_mem}'")
                     db.rows(f"CREATE INDEX ON bench_ingest {index.definition.format(ops=ops(dataset.metric))}")
-            at = count
+            at = there
             for how, streams, rows in (("copy", 1, count), ("copy", 2, count),
                                        ("insert", 1, max(1, count // INSERT_SHARE))):
                 with programs.turn():

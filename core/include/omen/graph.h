@@ -263,6 +263,14 @@ void		omen_graph_memory_set_entry(OmenGraphMemory *memory, OmenGraphEntry entry)
 
 uint32_t	omen_graph_item_count(const OmenGraphMemory *memory, uint32_t kind);
 
+/*
+ * An order of the nodes of level 0, by pages of so many, in which those that
+ * link to one another lie together: at each place the number of a node, from
+ * the first on.  While nobody inserts.  OMEN_NO_MEMORY.
+ */
+OmenStatus	omen_graph_order(const OmenGraphMemory *memory, uint32_t m, uint32_t first, uint32_t per_page,
+							 OmenArena *arena, uint32_t **order);
+
 /* NULL when there is none of that number. */
 void	   *omen_graph_item(const OmenGraphMemory *memory, uint32_t kind, uint32_t number);
 

@@ -2,9 +2,9 @@
  * hnsw_build.c - CREATE INDEX: a look at some rows, then every row into a graph
  * in memory, which is then written to pages.
  *
- * Numbers in memory are those that nodes will have in pages: nodes of level 0
- * come right after the mean, in order, so that only numbers of upper nodes and
- * of chunks of rows are moved by what lies before them.
+ * Nodes of level 0 come right after the mean, in an order in which linked ones
+ * lie together (core's graph_order.c); numbers of upper nodes and of chunks of
+ * rows are moved by what lies before them.
  *
  * When maintenance_work_mem is full, the graph is written and the remaining
  * rows are inserted into its pages, as later ones will be, but for the log: the
@@ -117,11 +117,14 @@ write_mean(HnswBuild *build)
 	}
 }
 
-/* Numbers by which links of upper nodes and of rows are moved. */
+/* Numbers by which upper nodes and rows are moved, and where nodes of level 0 go. */
 typedef struct Moves
 {
 	uint32		upper;
 	uint32		rows;
+	uint32		first;			/* of level 0 */
+	uint32	   *order;			/* [count] which of them comes to each place, counted from the first */
+	uint32	   *places;			/* [count] and the place of each */
 } Moves;
 
 static void
@@ -131,22 +134,39 @@ move(uint32 *number, uint32 by)
 		*number += by;
 }
 
+static void
+move_node(uint32 *number, const Moves *by)
+{
+	if (*number != OMEN_GRAPH_NONE)
+		*number = by->first + by->places[*number - by->first];
+}
+
 /* Turns numbers of memory into those of pages. */
 static void
-move_links(void *item, int place_kind, Moves by)
+move_links(void *item, int place_kind, const Moves *by)
 {
 	OmenGraphNode *node = item;
 
 	if (place_kind == OMEN_HNSW_ROWS)
-		move(&((OmenGraphRows *) item)->next, by.rows);
+	{
+		move_node(&((OmenGraphRows *) item)->owner, by);
+		move(&((OmenGraphRows *) item)->next, by->rows);
+	}
 	else if (place_kind == OMEN_HNSW_NODES)
-		move(&node->down, by.rows);
+	{
+		move(&node->down, by->rows);
+		for (uint32 i = 0; i < node->link_count; i++)
+			move_node(&omen_graph_links(node)[i], by);
+	}
 	else
 	{
 		if (node->level > 1)
-			move(&node->down, by.upper);
+			move(&node->down, by->upper);
+		else
+			move_node(&node->down, by);
+		move_node(&node->base, by);
 		for (uint32 i = 0; i < node->link_count; i++)
-			move(&omen_graph_links(node)[i], by.upper);
+			move(&omen_graph_links(node)[i], by->upper);
 	}
 }
 
@@ -167,11 +187,10 @@ first_block(const HnswBuild *build)
 
 /* All items of one kind, to pages from *block on. */
 static void
-write_items(HnswBuild *build, int place_kind, Moves by, BlockNumber *block)
+write_items(HnswBuild *build, int place_kind, const Moves *by, BlockNumber *block)
 {
 	uint32		per_page = build->model->per_page[place_kind];
 	uint32		bytes = build->model->item_bytes[place_kind];
-	uint32		first = place_kind == OMEN_HNSW_NODES ? first_block(build) * per_page : 0;
 	uint32		all = omen_graph_item_count(build->memory, place_kind);
 
 	for (uint32 done = 0; done < all;)
@@ -186,8 +205,9 @@ write_items(HnswBuild *build, int place_kind, Moves by, BlockNumber *block)
 		for (uint32 i = 0; i < count; i++)
 		{
 			void	   *item = hnsw_item(build->model, page.data, place_kind, i);
+			uint32		number = place_kind == OMEN_HNSW_NODES ? by->first + by->order[done + i] : done + i;
 
-			memcpy(item, omen_graph_item(build->memory, place_kind, first + done + i), bytes);
+			memcpy(item, omen_graph_item(build->memory, place_kind, number), bytes);
 			move_links(item, place_kind, by);
 		}
 		omen_page_trailer(page.data)->count = count;
@@ -200,6 +220,21 @@ write_items(HnswBuild *build, int place_kind, Moves by, BlockNumber *block)
 	}
 }
 
+/* Nodes that are linked come together. */
+static void
+order_nodes(HnswBuild *build, OmenArena *arena, Moves *by)
+{
+	uint32		count = omen_graph_item_count(build->memory, OMEN_HNSW_NODES);
+
+	by->places = omen_arena_alloc(arena, count + 1, sizeof(uint32));
+	if (by->places == NULL ||
+		omen_graph_order(build->memory, build->model->m, by->first, build->model->per_page[OMEN_HNSW_NODES], arena,
+						 &by->order) != OMEN_OK)
+		index_page_report(build->index, OMEN_NO_MEMORY, "");
+	for (uint32 place = 0; place < count; place++)
+		by->places[by->order[place]] = place;
+}
+
 /* The graph in memory to pages. */
 static void
 write_graph(HnswBuild *build)
@@ -209,17 +244,27 @@ write_graph(HnswBuild *build)
 	BlockNumber upper_block = block + pages_for(build, OMEN_HNSW_NODES);
 	BlockNumber rows_block = upper_block + pages_for(build, OMEN_HNSW_UPPER);
 	OmenGraphEntry entry = omen_graph_memory_entry(build->memory);
-	Moves		by = {upper_block * per_page[OMEN_HNSW_UPPER], rows_block * per_page[OMEN_HNSW_ROWS]};
+	Moves		by = {
+		.upper = upper_block * per_page[OMEN_HNSW_UPPER],
+		.rows = rows_block * per_page[OMEN_HNSW_ROWS],
+		.first = block * per_page[OMEN_HNSW_NODES],
+	};
+	OmenArena	arena;
 
+	ivf_arena_init(&arena, CurrentMemoryContext);
+	order_nodes(build, &arena, &by);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, HNSW_PHASE_WRITE);
-	write_items(build, OMEN_HNSW_NODES, by, &block);
-	write_items(build, OMEN_HNSW_UPPER, by, &block);
-	write_items(build, OMEN_HNSW_ROWS, by, &block);
+	write_items(build, OMEN_HNSW_NODES, &by, &block);
+	write_items(build, OMEN_HNSW_UPPER, &by, &block);
+	write_items(build, OMEN_HNSW_ROWS, &by, &block);
 	build->meta.entry_number = entry.number;
 	build->meta.entry_level = entry.level;
 	if (entry.level > 0)
 		move(&build->meta.entry_number, by.upper);
+	else
+		move_node(&build->meta.entry_number, &by);
 	write_meta(build);
+	omen_arena_reset(&arena);
 }
 
 /* ---- rows ---- */
