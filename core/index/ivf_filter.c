@@ -8,9 +8,8 @@
  * that pass all on the other side of the table, going by it would end too
  * early.  So the search goes on without news for as many lists again as it has
  * looked at, and once it has looked at some it goes by the odds of what it would
- * miss, as those show (ivf_odds.c).  Lists
- * that the digests of keys rule out (ivf_digest.c) are no lists to it, nor their
- * rows rows.
+ * miss, as those show (ivf_odds.c).  Lists that the digests of keys rule out
+ * (ivf_digest.c) are no lists to it, nor their rows rows.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -646,11 +646,13 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 	search->likely_count = 0;
 	memset(&search->odds, 0, sizeof(search->odds));
 	omen_slot_set_empty(&search->read);
-	if (k > search->nearest_room && k != OMEN_K_ALL)
+	if (k > search->heap_k && k != OMEN_K_ALL)
 	{
+		search->heap_k = 0;
 		search->nearest = omen_arena_alloc(search->arena, (size_t) k * 3 + FIRST_RECORDS, sizeof(float));
 		if (search->nearest == NULL)
 			return omen_fail(&search->error, OMEN_NO_MEMORY, "out of memory while searching");
+		search->heap_k = k;
 	}
 	search->nearest_room = k == OMEN_K_ALL ? 0 : k;
 	search->likely = search->nearest + search->nearest_room;

@@ -449,7 +449,8 @@ typedef struct OmenIvfSearch
 	uint32_t	hit_room;
 	float	   *nearest;		/* max-heap of the k best, each at its worst: estimate + bound */
 	uint32_t	nearest_count;
-	uint32_t	nearest_room;
+	uint32_t	nearest_room;	/* k */
+	uint32_t	heap_k;			/* that there is memory for */
 	float	   *likely;			/* max-heap of the k least estimates: where the k-th is, more or less */
 	uint32_t	likely_count;
 	float		rounding;		/* by so much two equal distances may differ; see omen_ivf_search_begin */
