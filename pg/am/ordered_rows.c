@@ -153,7 +153,7 @@ fetch_row(OrderedRows *rows, ItemPointerData tid, ItemPointerData place)
 	if (!table_index_fetch_tuple(rows->fetch, &tid, rows->scan->xs_snapshot, rows->slot, &call_again, &all_dead))
 		return row;
 	if (TTS_IS_BUFFERTUPLE(rows->slot))
-		buffer_hints_note(rows->table.hints, ItemPointerGetBlockNumber(&tid),
+		block_reader_note(&rows->table, ItemPointerGetBlockNumber(&tid),
 						  ((BufferHeapTupleTableSlot *) rows->slot)->buffer);
 	old = MemoryContextSwitchTo(rows->row_context);
 	if (indexed_value(rows, &value) &&

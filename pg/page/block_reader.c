@@ -8,38 +8,75 @@
 
 #include "access/heapam.h"
 #include "page/block_reader.h"
+#include "page/shared_room.h"
+#include "port/pg_bitutils.h"
 #include "storage/buf_internals.h"
 #include "utils/memutils.h"
 
 #define CACHE_LINE 64
-/* Hints take four bytes a block in every backend: 8 MB at most, for 16 GB of blocks. */
+/* Hints take four bytes a block: 8 MB at most, for 16 GB of blocks. */
 #define HINTED_BLOCKS_MAX ((BlockNumber) 2 * 1024 * 1024)
 /* Beside a buffer's number, which is at most half of the greatest int. */
 #define MARK ((Buffer) 1 << 30)
 
 void
-buffer_hints_note(BufferHints *hints, BlockNumber block, Buffer buffer)
+buffer_hints_forget(BufferHints *hints)
 {
-	if (BufferIsLocal(buffer) || block >= HINTED_BLOCKS_MAX)
-		return;
-	if (block >= hints->room)
-	{
-		BlockNumber room = Max(block + block / 4, 256);
-		Buffer	   *buffers = MemoryContextAllocExtended(hints->context, room * sizeof(Buffer),
-														 MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	if (hints->held != NULL)
+		MemoryContextDelete(hints->held);
+	hints->held = NULL;
+	hints->buffers = NULL;
+	hints->room = 0;
+}
 
-		/* Not worth an error. */
-		if (buffers == NULL)
-			return;
-		if (hints->buffers != NULL)
-		{
-			memcpy(buffers, hints->buffers, hints->room * sizeof(Buffer));
-			pfree(hints->buffers);
-		}
-		hints->buffers = buffers;
-		hints->room = room;
+/* Makes room for all blocks that there are; false when that is not worth an error. */
+static bool
+make_room(BlockReader *reader, BlockNumber block)
+{
+	BufferHints *hints = reader->hints;
+	BlockNumber room = Max(block + 1, RelationGetNumberOfBlocks(reader->relation));
+	SharedRoomKey key = {SHARED_HINTS, {0, 0, 0, 0}};
+	SharedRoom *shared;
+	BufferHints more = {hints->context};
+	bool		ready;
+
+	/* All backends should come to the same. */
+	room = pg_nextpower2_32(Max(Min(room, HINTED_BLOCKS_MAX), 256));
+	memcpy(key.words, &OMEN_RELATION_LOCATOR(reader->relation), 3 * sizeof(uint32));
+	key.words[3] = room;
+	more.held = AllocSetContextCreate(hints->context, "buffer hints", ALLOCSET_SMALL_SIZES);
+	shared = shared_room_take(&key, room * sizeof(Buffer), more.held, &ready);
+	more.buffers = shared != NULL ? shared_room_memory(shared) :
+		MemoryContextAllocExtended(more.held, room * sizeof(Buffer), MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+	if (more.buffers == NULL)
+	{
+		MemoryContextDelete(more.held);
+		return false;
 	}
-	hints->buffers[block] = buffer;
+	if (shared == NULL || !ready)
+	{
+		memset(more.buffers, 0, room * sizeof(Buffer));
+		if (hints->room > 0)
+			memcpy(more.buffers, hints->buffers, Min(hints->room, room) * sizeof(Buffer));
+	}
+	if (shared != NULL && !ready)
+	{
+		shared_room_publish(shared);
+		more.buffers = shared_room_memory(shared);
+	}
+	more.room = room;
+	buffer_hints_forget(hints);
+	*hints = more;
+	return true;
+}
+
+void
+block_reader_note(BlockReader *reader, BlockNumber block, Buffer buffer)
+{
+	if (reader->hints == NULL || BufferIsLocal(buffer) || block >= HINTED_BLOCKS_MAX)
+		return;
+	if (block < reader->hints->room || make_room(reader, block))
+		reader->hints->buffers[block] = buffer;
 }
 
 /* With its mark. */
@@ -87,8 +124,7 @@ block_reader_lock(BlockReader *reader, BlockNumber block)
 				return InvalidBuffer;
 		}
 		buffer = ReadBuffer(reader->relation, block);
-		if (reader->hints != NULL)
-			buffer_hints_note(reader->hints, block, buffer);
+		block_reader_note(reader, block, buffer);
 	}
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	return buffer;
@@ -117,8 +153,8 @@ block_reader_expect(BlockReader *reader, BlockNumber block, uint32 offset, uint3
 		if (block < reader->blocks)
 		{
 			buffer = PrefetchBuffer(reader->relation, MAIN_FORKNUM, block).recent_buffer;
-			if (BufferIsValid(buffer) && reader->hints != NULL)
-				buffer_hints_note(reader->hints, block, buffer);
+			if (BufferIsValid(buffer))
+				block_reader_note(reader, block, buffer);
 		}
 	}
 }

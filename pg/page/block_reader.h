@@ -17,10 +17,13 @@
  * In which shared buffer each block of a relation was found last.  Looking
  * there first saves the way through the buffer table, whose cache misses would
  * otherwise be a good part of a search.  Outlives the reader that notes them.
+ * Those of a large relation are all backends' (shared_room.h): what is read
+ * there may be wrong at any time, as it may after a page was evicted.
  */
 typedef struct BufferHints
 {
-	MemoryContext context;
+	MemoryContext context;		/* of whoever keeps them */
+	MemoryContext held;			/* a child of it, as long as there are buffers */
 	Buffer	   *buffers;		/* [room] InvalidBuffer: not known; maybe with a mark */
 	BlockNumber room;
 } BufferHints;
@@ -63,6 +66,9 @@ extern void block_reader_mark(BlockReader *reader, BlockNumber block);
 extern bool block_reader_is_marked(const BlockReader *reader, BlockNumber block);
 
 /* Notes where a block is. */
-extern void buffer_hints_note(BufferHints *hints, BlockNumber block, Buffer buffer);
+extern void block_reader_note(BlockReader *reader, BlockNumber block, Buffer buffer);
+
+/* They are to be of another relation. */
+extern void buffer_hints_forget(BufferHints *hints);
 
 #endif							/* OMEN_BLOCK_READER_H */

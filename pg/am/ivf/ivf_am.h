@@ -133,6 +133,7 @@ typedef struct IvfModel
 	int			users;
 	uint64		last_used;
 	MemoryContext context;
+	Size		shared_bytes;	/* of the view's, not in the context; nobody writes them */
 	/* for inserts; NULL before the first (ivf_assigner, ivf_store.c) */
 	OmenAssigner *assigner;
 	BlockNumber *last_tail_page;	/* [tails] as far as known; or OMEN_NO_BLOCK */

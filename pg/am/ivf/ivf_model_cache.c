@@ -1,8 +1,8 @@
 /*
  * ivf_model_cache.c - the meta page, and the models this backend keeps.
  *
- * A model is read whole, once, and kept for the backend's later scans and
- * inserts: 200 bytes a list at 1,536 dimensions for ranking and 1,536 for the
+ * A model is read whole, once, into memory that all backends share, and kept for
+ * later scans and inserts: 200 bytes a list at 1,536 dimensions for ranking and 1,536 for the
  * few lists measured, which through the buffer manager would cost more pins a
  * query than everything else together.  It is known by the index's identity
  * (random, from its build) and generation, so no invalidation has to reach it:
@@ -14,9 +14,11 @@
 #include "compat.h"
 
 #include "am/ivf/ivf_am.h"
+#include "miscadmin.h"
+#include "page/shared_room.h"
 #include "utils/memutils.h"
 
-/* Models nobody uses are kept up to this many bytes. */
+/* Models that this backend does not use are kept up to this many bytes, shared ones in full. */
 #define KEPT_BYTES_MAX ((Size) 256 * 1024 * 1024)
 
 static IvfModel *models;
@@ -112,17 +114,52 @@ read_chain(Relation index, const OmenIvfMeta *meta, uint8 *bytes, size_t byte_co
 	return true;
 }
 
+static size_t
+bytes_of_model(const OmenIvfMeta *meta)
+{
+	return omen_ivf_model_bytes(meta->dim, meta->lists) + omen_ivf_map_bytes(meta);
+}
+
+/* Into so many bytes, unless there is no memory. */
+static OmenStatus
+read_into(Relation index, const OmenIvfMeta *meta, uint8 *bytes, OmenIvfModel *view, OmenError *err)
+{
+	if (bytes == NULL)
+		return omen_fail(err, OMEN_NO_MEMORY, "out of memory while reading a model");
+	if (!read_chain(index, meta, bytes, bytes_of_model(meta), err))
+		return OMEN_STALE;
+	return omen_ivf_model_open(view, bytes, bytes_of_model(meta), meta, err);
+}
+
 OmenStatus
 ivf_read_model(Relation index, const OmenIvfMeta *meta, OmenArena *arena, OmenIvfModel *view, OmenError *err)
 {
-	size_t		byte_count = omen_ivf_model_bytes(meta->dim, meta->lists) + omen_ivf_map_bytes(meta);
-	uint8	   *bytes = omen_arena_alloc(arena, 1, byte_count);
+	return read_into(index, meta, omen_arena_alloc(arena, 1, bytes_of_model(meta)), view, err);
+}
 
-	if (bytes == NULL)
-		return omen_fail(err, OMEN_NO_MEMORY, "out of memory while reading a model");
-	if (!read_chain(index, meta, bytes, byte_count, err))
-		return OMEN_STALE;
-	return omen_ivf_model_open(view, bytes, byte_count, meta, err);
+/* The same from shared memory, read into it when nobody has, or from the arena's. */
+static OmenStatus
+share_model(Relation index, const OmenIvfMeta *meta, OmenArena *arena, IvfModel *model, OmenError *err)
+{
+	SharedRoomKey key = {SHARED_MODEL, {MyDatabaseId, (uint32) (meta->identity >> 32), (uint32) meta->identity,
+	meta->generation, meta->calibrations}};
+	SharedRoom *shared = NULL;
+	OmenStatus	status = OMEN_OK;
+	bool		ready;
+
+	if (!RelationUsesLocalBuffers(index))
+		shared = shared_room_take(&key, bytes_of_model(meta), model->context, &ready);
+	if (shared == NULL)
+		return ivf_read_model(index, meta, arena, &model->view, err);
+	if (!ready)
+	{
+		status = read_into(index, meta, shared_room_memory(shared), &model->view, err);
+		if (status != OMEN_OK)
+			return status;
+		shared_room_publish(shared);
+	}
+	model->shared_bytes = bytes_of_model(meta);
+	return omen_ivf_model_open(&model->view, shared_room_memory(shared), bytes_of_model(meta), meta, err);
 }
 
 static IvfModel *
@@ -142,7 +179,7 @@ load_model(Relation index, OmenIvfMeta *meta)
 		/* Rewritten since *meta was read, perhaps: once more from the start. */
 		if (attempt > 0)
 			ivf_read_meta(index, meta);
-		status = ivf_read_model(index, meta, &arena, &model->view, &err);
+		status = share_model(index, meta, &arena, model, &err);
 	}
 	if (status == OMEN_OK)
 		status = omen_rotation_init(&model->rotation, &arena, meta->dim, meta->seed);
@@ -174,11 +211,11 @@ forget_surplus(void)
 		for (IvfModel **link = &models; *link != NULL; link = &(*link)->next)
 			if ((*link)->users == 0)
 			{
-				kept += MemoryContextMemAllocated((*link)->context, true);
+				kept += MemoryContextMemAllocated((*link)->context, true) + (*link)->shared_bytes;
 				if (oldest == NULL || (*link)->last_used < (*oldest)->last_used)
 					oldest = link;
 			}
-		if (kept <= KEPT_BYTES_MAX)
+		if (oldest == NULL || (kept <= KEPT_BYTES_MAX && (*oldest)->last_used > 0))
 			return;
 		{
 			IvfModel   *model = *oldest;
@@ -207,7 +244,10 @@ ivf_model(Relation index, OmenIvfMeta *meta, MemoryContext holder)
 			break;
 	if (model == NULL)
 	{
-		/* An older generation or calibration of this index will not be asked for again by anyone who starts now. */
+		/*
+		 * An older generation or calibration of this index will not be asked for
+		 * again by anyone who starts now: it goes when its scans have ended.
+		 */
 		for (IvfModel *old = models; old != NULL; old = old->next)
 			if (old->identity == meta->identity)
 				old->last_used = 0;

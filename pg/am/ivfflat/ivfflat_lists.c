@@ -41,17 +41,16 @@ buffer_hints(Relation index)
 	}			known[HINTED_INDEXES];
 	static uint64 clock_tick;
 	int			at = 0;
+	bool		found = false;
 
-	for (int i = 0; i < HINTED_INDEXES; i++)
+	for (int i = 0; i < HINTED_INDEXES && !found; i++)
 	{
-		if (memcmp(known[i].file, &OMEN_RELATION_LOCATOR(index), sizeof(known[i].file)) == 0)
-		{
-			at = i;
-			break;
-		}
-		if (known[i].last_used < known[at].last_used)
+		found = memcmp(known[i].file, &OMEN_RELATION_LOCATOR(index), sizeof(known[i].file)) == 0;
+		if (found || known[i].last_used < known[at].last_used)
 			at = i;
 	}
+	if (!found)
+		buffer_hints_forget(&known[at].hints);
 	/* Whoever still reads by hints of another index finds other pages there, and looks for its own. */
 	memcpy(known[at].file, &OMEN_RELATION_LOCATOR(index), sizeof(known[at].file));
 	known[at].hints.context = CacheMemoryContext;
