@@ -15,6 +15,7 @@ use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('shared');
 $node->init;
@@ -154,9 +155,14 @@ my $script = $node->basedir . '/near.sql';
 append_to_file($script, "$near;\n");
 command_ok([ 'pgbench', '-n', '-C', '-c', 8, '-j', 2, '-t', 10, '-f', $script, $node->connstr('postgres') ],
 	'sessions that come and go while others load the model');
+my $log_length = -s $node->logfile;
 kill 'KILL', $one->{pid};
 $one->{run}->finish;
-$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+foreach (1 .. 1800)
+{
+	last if substr(slurp_file($node->logfile), $log_length) =~ /database system is ready to accept connections/;
+	usleep(100_000);
+}
 ($one, $other) = (session(), session());
 both_share($one, $other, 'after a crash');
 quit($one, $other);
