@@ -19,6 +19,8 @@
 #define AIM_STRANGE 0.7
 /* Looked at besides, once the rows have grown. */
 #define GROWN_LISTS 8
+/* So large a share of what a list was written with. */
+#define GROWN_SHARE 0.2
 /* Of so few rows, or where so many are wanted, none is left to chance. */
 #define SURE_K 10
 #define SURE_RECALL 0.98
@@ -116,6 +118,18 @@ omen_ivf_query_effort(const OmenIvfSearch *search, uint32_t k, double recall, in
 	int			strange = search->ranking.ready > 0 && search->ranking.ranks[0].distance > calibration->strange;
 
 	return find_effort(search->model, strange, k, recall, grown);
+}
+
+/*
+ * That the index's file is longer tells of most growth, but not where pages
+ * were taken that lists rewritten before had left free, nor where rows came to
+ * some lists only.  Rows updated or deleted count until VACUUM, as they should:
+ * they are among the k best that the search looks for.
+ */
+int
+omen_ivf_has_grown(const OmenIvfSearch *search)
+{
+	return search->tail_seen > GROWN_SHARE * search->packed_seen;
 }
 
 /*

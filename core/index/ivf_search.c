@@ -325,6 +325,7 @@ scan_tail_page(OmenIvfSearch *search, const ListView *view, const void *page, Ta
 		memcpy(&list, posting + factors_at + sizeof(stored), sizeof(list));
 		if (list != view->list)
 			continue;
+		search->tail_seen++;
 		if (search->filter.count > 0 && !omen_ivf_test_posting(search, posting + code_bytes))
 			continue;
 		memcpy(&stored, posting + factors_at, sizeof(stored));
@@ -389,6 +390,7 @@ omen_search_list(OmenIvfSearch *search, uint32_t list, float distance)
 
 	search->stats.lists_probed++;
 	search->scanned_count = 0;
+	search->packed_seen += search->model->start[list].count;
 	if (search->model->start[list].count > 0)
 		status = scan_packed(search, &view);
 	return status == OMEN_OK && search->meta.has_tails ? scan_tail(search, &view) : status;
@@ -572,6 +574,7 @@ finish_hits(OmenIvfSearch *search)
 		if (search->hits[i].estimate - search->hits[i].bound <= worst)
 			search->hits[kept++] = search->hits[i];
 	search->hit_count = kept;
+	search->limit = worst;
 	qsort(search->hits, kept, sizeof(OmenHit), compare_hits);
 }
 
@@ -616,6 +619,8 @@ is_over(OmenIvfSearch *search, Progress *at, uint32_t k, uint32_t i)
 {
 	uint32_t	lists = search->ranking.count;
 
+	if (search->filter.count == 0 && at->effort.recall > 0 && !at->effort.grown && omen_ivf_has_grown(search))
+		take_effort(search, at, omen_ivf_query_effort(search, k, at->effort.recall, 1));
 	if (search->filter.count > 0 && search->filter.recall > 0 && i < lists && (i >= at->look || i >= at->probes))
 	{
 		take_effort(search, at, omen_ivf_filter_effort(search, k, i));
@@ -644,6 +649,8 @@ omen_ivf_search_run(OmenIvfSearch *search, uint32_t k, OmenIvfEffort effort)
 	search->hit_count = 0;
 	search->nearest_count = 0;
 	search->likely_count = 0;
+	search->packed_seen = 0;
+	search->tail_seen = 0;
 	memset(&search->odds, 0, sizeof(search->odds));
 	omen_slot_set_empty(&search->read);
 	if (k > search->heap_k && k != OMEN_K_ALL)

@@ -447,6 +447,7 @@ typedef struct OmenIvfSearch
 	OmenHit    *hits;			/* result: hit_count rows, lower bounds ascending */
 	uint32_t	hit_count;
 	uint32_t	hit_room;
+	float		limit;			/* and the k-th best at its worst: of rows farther away only some are among them */
 	float	   *nearest;		/* max-heap of the k best, each at its worst: estimate + bound */
 	uint32_t	nearest_count;
 	uint32_t	nearest_room;	/* k */
@@ -455,6 +456,8 @@ typedef struct OmenIvfSearch
 	uint32_t	likely_count;
 	float		rounding;		/* by so much two equal distances may differ; see omen_ivf_search_begin */
 	uint32_t	entered;		/* rows that came among those, since it was set to 0 */
+	uint64_t	packed_seen;	/* postings of the lists looked at: as they were written, */
+	uint64_t	tail_seen;		/* and inserted since */
 	struct OmenScanned *scanned;	/* codes of the list at hand that passed */
 	uint32_t	scanned_count;
 	uint32_t	scanned_room;
@@ -480,6 +483,9 @@ typedef struct OmenIvfSearch
  * that is as far as strangers' are.
  */
 OmenIvfEffort omen_ivf_query_effort(const OmenIvfSearch *search, uint32_t k, double recall, int grown);
+
+/* Whether many postings have come to the lists looked at so far. */
+int			omen_ivf_has_grown(const OmenIvfSearch *search);
 
 #define OMEN_EPSILON_DEFAULT 1.8f
 /* Where a bound that fails now and then would be felt. */
