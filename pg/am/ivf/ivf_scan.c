@@ -276,6 +276,12 @@ run_search(IndexScanDesc scan, IvfScan *ivf, uint32 k, OmenIvfEffort effort)
  * Fetches hits, the least possible distance first, until `wanted` rows that
  * have not left are nearer than the next hit can be.  Returns how many
  * qualified.
+ *
+ * Core counts rows that the snapshot does not see, or that fail a condition,
+ * among its k best, and brings those that may be nearer than the k-th of them.
+ * Rows beyond that place are brought only where their bounds are wide: some of
+ * those that there are.  So once a row was turned down, only rows within it
+ * count.
  */
 static uint32
 fetch_hits(IvfScan *ivf, int64 wanted)
@@ -285,8 +291,11 @@ fetch_hits(IvfScan *ivf, int64 wanted)
 	float	   *nearest = MemoryContextAllocHuge(ivf->context, Max(room, 1) * sizeof(float));
 	uint32		nearest_count = 0;
 	uint32		qualified = 0;
+	uint32		within = 0;
+	uint32		turned_down = 0;
 	uint32		expected = 0;
 	uint32		expected_values = 0;
+	float		limit = ivf->query == (Datum) 0 ? INFINITY : ivf->search->limit;
 
 	for (uint32 i = 0; i < ivf->search->hit_count; i++)
 	{
@@ -313,15 +322,18 @@ fetch_hits(IvfScan *ivf, int64 wanted)
 			ordered_rows_expect_value(&ivf->rows, item_pointer(next->tid), item_pointer(next->place));
 		}
 		row = row_of_hit(ivf, hit);
+		turned_down += row->state == ORDERED_ROW_OUT;
 		if (row->state != ORDERED_ROW_WAITING || row->distance < ivf->rows.last_distance)
 			continue;
 		qualified++;
 		distance = ivf_index_distance(model->metric, row->distance * ivf->query_scale, ivf->query_norm_sq,
 									  *model->lift_sq);
-		omen_heap_offer(nearest, &nearest_count, room, (float) Min(distance, OMEN_ADD_LAST));
+		distance = Min(distance, OMEN_ADD_LAST);
+		within += distance <= limit;
+		omen_heap_offer(nearest, &nearest_count, room, (float) distance);
 	}
 	pfree(nearest);
-	return qualified;
+	return turned_down > 0 ? within : qualified;
 }
 
 /* All rows of the range; returns how many qualified. */
