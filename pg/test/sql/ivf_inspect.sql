@@ -171,11 +171,21 @@ DROP TABLE ivf_inspect_query;
 -- rows find what they are asked to find, whatever the queries are: here those of twenty heaps, which are easy to answer
 CREATE TABLE ivf_inspect_heaps AS SELECT i AS id, (SELECT array_agg(CASE WHEN i % 3 = 0 THEN i % 60 + random() / 1000 ELSE random() * 3 + 0 * j END) FROM generate_series(1, 20) j)::vector(20) AS v
 FROM generate_series(1, 6000) i;
-CREATE INDEX ivf_inspect_heaps_v ON ivf_inspect_heaps USING ivf (v);
-SELECT recall > 0.9 AS built FROM vector_recall('ivf_inspect_heaps_v', 300);
 CREATE VIEW ivf_inspect_easy AS SELECT v FROM ivf_inspect_heaps WHERE id % 15 = 0;
-SELECT vector_calibrate('ivf_inspect_heaps_v', 'ivf_inspect_easy');
-SELECT recall > 0.9 AS calibrated FROM vector_recall('ivf_inspect_heaps_v', 300);
+-- the mean of three builds: one in some thirty finds .87 to .91
+CREATE TEMP TABLE ivf_inspect_recall (built float8, calibrated float8);
+DO $$
+DECLARE built float8;
+BEGIN
+	FOR i IN 1..3 LOOP
+		CREATE INDEX ivf_inspect_heaps_v ON ivf_inspect_heaps USING ivf (v);
+		SELECT recall INTO built FROM vector_recall('ivf_inspect_heaps_v', 300);
+		PERFORM vector_calibrate('ivf_inspect_heaps_v', 'ivf_inspect_easy');
+		INSERT INTO ivf_inspect_recall SELECT built, recall FROM vector_recall('ivf_inspect_heaps_v', 300);
+		DROP INDEX ivf_inspect_heaps_v;
+	END LOOP;
+END $$;
+SELECT avg(built) > 0.9 AS built, avg(calibrated) > 0.9 AS calibrated FROM ivf_inspect_recall;
 DROP TABLE ivf_inspect_heaps CASCADE;
 -- with two lists a row, either is where it is found: to rows as queries, which find themselves, as few lists will do as when it was built
 CREATE TABLE ivf_inspect_two AS SELECT i AS id, (SELECT array_agg(random()) FROM generate_series(1, 20) WHERE i = i)::vector(20) AS v FROM generate_series(1, 6000) i;
