@@ -141,6 +141,8 @@ if ($terminal == 0)
 	my $program = $ENV{OMENDB_TEST_BINARY} // build_dir() . '/bin/omendb';
 	open STDIN, '<', '/dev/zero';
 	open STDOUT, '>', '/dev/null';
+	# whoever runs the tests under nohup ignores it, and so would all that is started here
+	$SIG{HUP} = 'DEFAULT';
 	exec 'script', '-qc', "'$program' serve --data '$data' --pg-port 0", '/dev/null' or exit 1;
 }
 SKIP:
